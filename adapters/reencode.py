@@ -1,0 +1,36 @@
+"""The truth through a common H.264 setting: the ceiling that any method stored as such a file can reach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmark.errors import InputError
+from benchmark.model import Adapter, Case, Settings
+
+CRF = "23"
+
+
+def generate(case: Case, settings: Settings, stem: Path) -> Path:
+    """Decode the truth and write it as H.264 (libx264, crf 23, preset medium, 4:2:0), at its own size and rate."""
+    from benchmark.media import decode, encode, probe
+
+    if case.truth is None:
+        raise InputError("`reencode` needs a truth", code="no-truth", found=f"case {case.id} has none")
+    truth = probe(case.truth.path, fps=case.truth.fps)
+    rate = truth.fps or case.fps
+    if rate is None:
+        raise InputError("the truth's frame rate is unknown", code="fps-unknown", path=case.truth.path, hint="--fps truth=F")
+    path = stem.with_name(stem.name + ".mp4")
+    encode(path, decode(truth, crop=case.truth.crop), rate, codec="h264", options={"crf": CRF, "preset": "medium"})
+    return path
+
+
+SPEC = Adapter(
+    id="reencode",
+    version=1,
+    title="reencode",
+    summary="the truth through H.264 at crf 23: the codec's ceiling",
+    generate=generate,
+    needs="a truth",
+    source="this project",
+)

@@ -1,0 +1,1 @@
+"""Verbs of the command line: parse, call, print. No logic lives here."""

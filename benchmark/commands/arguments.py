@@ -1,0 +1,191 @@
+"""Arguments that several verbs share, and how their words become a Request."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+from benchmark.data import fraction
+from benchmark.errors import InputError
+from benchmark.model import Rect
+from benchmark.request import Request
+
+T = TypeVar("T")
+
+
+def inputs(parser: argparse.ArgumentParser) -> None:
+    """Where clips lie and how they are looked at."""
+    group = parser.add_argument_group("clips")
+    group.add_argument("--suite", metavar="NAME", help="what is measured on what (hvbench ls suites)")
+    group.add_argument("--truth", type=Path, metavar="DIR", help="the real videos: a folder with one clip a case, or one file")
+    group.add_argument(
+        "--outputs",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="finished outputs of a method, same stems as the truth; repeatable",
+    )
+    group.add_argument(
+        "--data", type=Path, metavar="ROOT", help="root of the published data set, in its own layout (also BENCHMARK_DATA/<suite>)"
+    )
+    group.add_argument("--real", type=Path, metavar="DIR", help="an unpaired set of real videos, for set metrics")
+    group.add_argument(
+        "--cases", dest="cases_file", type=Path, metavar="FILE", help="cases.toml with everything in one file (hvbench manifest writes one)"
+    )
+    group.add_argument("--split", metavar="NAME", help="a named list of cases of the suite")
+    group.add_argument("--case", action="append", default=[], metavar="ID", help="only this case; repeatable")
+    group.add_argument("--limit", type=int, metavar="N", help="only the first N cases")
+    look = parser.add_argument_group("how a clip is looked at", "NAME is a method, truth, or real; '*' is every method, never the truth")
+    look.add_argument(
+        "--offset", action="append", default=[], metavar="NAME=K", help="frame i of NAME is compared with frame i+K of the truth"
+    )
+    look.add_argument(
+        "--crop",
+        action="append",
+        default=[],
+        metavar="NAME=x,y,w,h",
+        help="cut condition panels; pixels, or fractions (0.5,0.0,0.5,1.0 or 50%%,0%%,50%%,100%%)",
+    )
+    look.add_argument("--ignore", action="append", default=[], metavar="NAME=x,y,w,h", help="leave an inset out of frame metrics")
+    look.add_argument("--fps", action="append", default=[], metavar="NAME=F", help="set or override a frame rate (recorded)")
+    look.add_argument("--frames", action="append", default=[], metavar="NAME=A:B", help="compare truth frames A to B-1 only")
+    look.add_argument(
+        "--reference-frame",
+        action="append",
+        default=[],
+        metavar="NAME=K",
+        help="the truth frame that was given to NAME as its reference picture",
+    )
+
+
+def scoring(parser: argparse.ArgumentParser) -> None:
+    """What is computed and how."""
+    group = parser.add_argument_group("scores")
+    group.add_argument(
+        "--protocol", action="append", default=[], metavar="NAME", help="bundle of rules and variants; repeatable (default: the suite's)"
+    )
+    group.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="M@V",
+        help="a single variant, under the protocol's rules; alone it replaces the protocol's list, with --protocol it adds",
+    )
+    group.add_argument(
+        "--adapter",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a registered generator or baseline (hvbench ls adapters); repeatable",
+    )
+    group.add_argument("--seeds", default="0", metavar="0,1,2", help="seeds of generating adapters (default 0)")
+    group.add_argument("--require", choices=["all"], help="exit 3 when anything is unscored")
+    group.add_argument(
+        "--weights",
+        default="real",
+        metavar="real|seeded|DIR",
+        help="published weights, weights by formula (rehearsal), or a folder to look in first",
+    )
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--device", "--devices", default="cpu", metavar="cpu|cuda|auto", help="where networks run (default cpu)")
+    machine.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the cases (default 1)")
+    machine.add_argument("--pull", action="store_true", help="fetch missing weights first")
+    machine.add_argument("--offline", action="store_true", help="never ask the network")
+    group = parser.add_argument_group("result")
+    group.add_argument("--out", type=Path, metavar="RUN", help="run directory (default runs/<suite>-<spec>)")
+    group.add_argument("--json", action="store_true", help="scores as JSON on standard output and nothing else there")
+
+
+def request(arguments: argparse.Namespace) -> Request:
+    """The Request of parsed arguments. Raises InputError with the option and the word that does not fit."""
+    get = vars(arguments).get
+    folder = None if get("weights", "real") in ("real", "seeded") else Path(arguments.weights)
+    if folder is not None and not folder.is_dir():
+        raise InputError("--weights takes real, seeded or a folder", code="usage", found=arguments.weights)
+    return Request(
+        suite=arguments.suite,
+        split=arguments.split,
+        truth=arguments.truth,
+        data=arguments.data,
+        real=arguments.real,
+        cases_file=arguments.cases_file,
+        outputs=named("--outputs", arguments.outputs, Path),
+        adapters=tuple(get("adapter") or ()),
+        cases=tuple(arguments.case),
+        limit=arguments.limit,
+        protocols=tuple(get("protocol") or ()),
+        metrics=tuple(get("metric") or ()),
+        seeds=_seeds(get("seeds") or "0"),
+        offsets=named("--offset", arguments.offset, int),
+        crops=named("--crop", arguments.crop, _rect),
+        ignores=named("--ignore", arguments.ignore, _rect),
+        fps=named("--fps", arguments.fps, _fps),
+        ranges=named("--frames", arguments.frames, _range),
+        reference_frames=named("--reference-frame", arguments.reference_frame, int),
+        weights="seeded" if get("weights") == "seeded" else "real",
+        weights_folder=folder,
+        pull=bool(get("pull")),
+        offline=bool(get("offline")),
+        device=device(get("device") or "cpu"),
+        workers=get("workers") or 1,
+        require_all=get("require") == "all",
+        out=get("out"),
+    )
+
+
+def named(option: str, words: Iterable[str], read: Callable[[str], T]) -> dict[str, T]:
+    """['a=1', 'b=2'] -> {'a': read('1'), 'b': read('2')}."""
+    found: dict[str, T] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name or not value:
+            raise InputError(
+                f"{option} takes NAME=VALUE", code="usage", found=word, hint=f"{option} '*={value or name}'" if not equals else None
+            )
+        if name in found:
+            raise InputError(f"{option} names {name!r} twice", code="usage", found=word)
+        try:
+            found[name] = read(value)
+        except ValueError:
+            raise InputError(f"{option} {name}: not a whole number", code="usage", found=value) from None
+    return found
+
+
+def device(word: str) -> str:
+    """`auto` -> cuda where there is one, else cpu. Raises InputError for a device that is not there."""
+    if word == "cpu":
+        return "cpu"
+    import torch
+
+    if word == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if word.partition(":")[0] != "cuda" or not torch.cuda.is_available():
+        raise InputError("no such device here", code="usage", found=word, expected="cpu" + (", cuda" if torch.cuda.is_available() else ""))
+    return word
+
+
+def _rect(text: str) -> Rect:
+    from benchmark.media import parse_rect
+
+    return parse_rect(text)
+
+
+def _fps(text: str) -> Fraction:
+    return fraction(text, "--fps")
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, colon, last = text.partition(":")
+    if not colon:
+        raise InputError("--frames takes NAME=A:B", code="usage", found=text)
+    return int(first), int(last)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError("--seeds takes whole numbers with commas between", code="usage", found=text) from None

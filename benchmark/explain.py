@@ -1,0 +1,216 @@
+"""Words for everything registered: listings, and for one name all that decides its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmark.errors import InputError
+from benchmark.model import Adapter, FeatureVariant, FrameVariant, Metric, ProtocolSpec, SetVariant, Suite, Variant
+from benchmark.registry import registry
+
+
+def listing(kind: str) -> Iterator[str]:
+    """One line a name, aligned."""
+    known = registry()
+    rows: list[tuple[str, str]]
+    if kind == "metrics":
+        rows = [(f"{m.name}@{v.id}", f"{m.item.title}: {_first(v.summary)}") for m in known.metrics.values() for v in m.item.variants]
+    elif kind == "protocols":
+        rows = [(name, e.item.title) for name, e in known.protocols.items()]
+    elif kind == "suites":
+        rows = [(name, f"{e.item.title} (splits: {', '.join(s.id for s in e.item.splits)})") for name, e in known.suites.items()]
+    elif kind == "adapters":
+        rows = [
+            (name, f"{e.item.summary} [{e.item.status}]" + (f"; needs {e.item.needs}" if e.item.needs else ""))
+            for name, e in known.adapters.items()
+        ]
+    else:
+        from benchmark import weights
+
+        rows = []
+        for name, entry in known.weights.items():
+            try:
+                here = weights.locate(entry.item)
+                state = f"here ({here.origin})" if here else "not here"
+            except InputError as error:
+                state = error.what
+            size = f"{entry.item.bytes / 1e6:.0f} MB" if entry.item.bytes else "size unpublished"
+            users = ", ".join(weights.users(name)) or "no registered metric yet"
+            rows.append((name, f"{state}; {size}; licence {entry.item.licence}; for {users}"))
+    width = max((len(name) for name, _ in rows), default=0)
+    return (f"{name:<{width}}  {text}" for name, text in sorted(rows))
+
+
+def _first(text: str) -> str:
+    sentence = text.strip().split(". ")[0].rstrip(".")
+    return " ".join(sentence.split())
+
+
+def explain(name: str) -> str:
+    """All that is known of a variant, metric, protocol, suite, adapter or weights file. Raises InputError that lists near names."""
+    known = registry()
+    parts: list[str] = []
+    if "@" in name:
+        metric, variant = known.variant(name)
+        parts.append(_variant(metric, variant))
+    if name in known.metrics:
+        metric = known.metrics[name].item
+        parts.append("\n\n".join(_variant(metric, variant) for variant in metric.variants))
+    if name in known.protocols:
+        parts.append(_protocol(known.protocols[name].item))
+    if name in known.suites:
+        parts.append(_suite(known.suites[name].item))
+    if name in known.adapters:
+        parts.append(_adapter(known.adapters[name].item))
+    if name in known.weights:
+        entry = known.weights[name].item
+        parts.append(
+            _lines(
+                entry.name,
+                [
+                    ("file", entry.file),
+                    ("format", entry.format),
+                    ("sha256", entry.sha256 or "never published"),
+                    ("bytes", str(entry.bytes or "unpublished")),
+                    ("licence", entry.licence),
+                    ("urls", "\n".join(entry.urls)),
+                    ("source", entry.source),
+                ],
+            )
+        )
+    if parts:
+        return "\n\n".join(parts)
+    import difflib
+
+    names = [
+        *known.metrics,
+        *(f"{m.name}@{v.id}" for m in known.metrics.values() for v in m.item.variants),
+        *known.protocols,
+        *known.suites,
+        *known.adapters,
+        *known.weights,
+    ]
+    near = difflib.get_close_matches(name, names, n=4, cutoff=0.4)
+    raise InputError(
+        "nothing of that name",
+        code="unknown-name",
+        found=name,
+        expected=", ".join(near) or "a variant, protocol, suite or adapter",
+        hint="hvbench ls metrics",
+    )
+
+
+def _lines(head: str, rows: list[tuple[str, str]]) -> str:
+    text = [head]
+    for label, value in rows:
+        if value:
+            first, *rest = [" ".join(line.split()) for line in value.strip().splitlines()]
+            text.append(f"  {label:<11} {first}")
+            text += [f"  {'':<11} {line}" for line in rest]
+    return "\n".join(text)
+
+
+def _variant(metric: Metric, variant: Variant) -> str:
+    better = {True: "higher is better", False: "lower is better", None: "neither direction is better"}[metric.higher_is_better]
+    unit = metric.unit if variant.unit is None else variant.unit
+    rows = [
+        ("metric", f"{metric.title}; {better}" + (f"; {unit}" if unit else "")),
+        ("computed", variant.summary),
+        ("source", variant.source),
+        ("deviation", variant.deviation),
+    ]
+    if isinstance(variant, FrameVariant):
+        rows.append(
+            (
+                "frames",
+                "defined on grey levels: float frames are rounded half to even first"
+                if variant.dtype == "uint8"
+                else "uint8 or float32 on 0..255, as the protocol's size rule gives them",
+            )
+        )
+        rows.append(("left out", f"frames without a value are left out and counted: {variant.left_out}" if variant.left_out else ""))
+        rows.append(("--ignore", "honoured" if variant.masks else "not possible: the clip is then unscored"))
+    if isinstance(variant, FeatureVariant | SetVariant):
+        extractor = registry().extractors[variant.extractor].item
+        rows.append(("network", f"{extractor.id} v{extractor.version}: {extractor.summary}; weights {extractor.weights or 'none'}"))
+    if variant.unverified:
+        rows.append(("unverified", "no reference could be run: do not cite"))
+    protocols = [name for name, e in registry().protocols.items() if f"{metric.name}@{variant.id}" in e.item.variants]
+    rows.append(("protocols", ", ".join(protocols)))
+    return _lines(f"{metric.name}@{variant.id}", rows)
+
+
+def _protocol(item: ProtocolSpec) -> str:
+    size = {
+        "truth": "output to the truth's size",
+        "fixed": f"both sides to {item.size.width}x{item.size.height}",
+        "short-side": f"both sides to a short side of {item.size.side}",
+    }[item.size.to]
+    frames = [
+        {"covered": "every output frame must meet a truth frame", "common": "all frames both sides have"}[item.frames.match],
+        f"matched/truth >= {item.frames.coverage}" if item.frames.coverage else "",
+        f"first {item.frames.first} truth frames" if item.frames.first else "",
+        f"at least {item.frames.minimum} matched",
+        "reference frame left out where known" if item.frames.drop_reference else "reference frame kept",
+    ]
+    time = {
+        "equal": f"rates equal within {item.time.tolerance:.1%}",
+        "nearest": "nearest output frame in time for each truth frame",
+        "ignore": "rates not looked at",
+    }[item.time.rule]
+    rows = [
+        ("title", item.title),
+        ("version", f"{item.version}" + (f", supersedes {item.supersedes}" if item.supersedes else "")),
+        ("frames", "; ".join(part for part in frames if part)),
+        ("time", time),
+        (
+            "size",
+            f"{size}, {item.size.filter}"
+            + (f", aspect within {item.size.aspect:.0%}" if item.size.aspect is not None else ", aspect not looked at"),
+        ),
+        ("pooling", "mean over frames, then over clips" if item.pooling == "clips" else "every frame of every clip weighs the same"),
+        ("variants", ", ".join(item.variants)),
+        ("primary", ", ".join(item.primary)),
+        ("source", item.source),
+        ("notes", item.notes),
+    ]
+    return _lines(item.id, rows)
+
+
+def _suite(item: Suite) -> str:
+    rows = [
+        ("title", item.title),
+        ("version", str(item.version)),
+        ("protocols", ", ".join(f"{p} (default)" if p == item.default_protocol else p for p in item.protocols)),
+        ("layout", f"ROOT/{item.layout}" if item.layout else ""),
+    ]
+    for split in item.splits:
+        cases = f" [{len(split.cases)} cases]" if split.cases else ""
+        rows.append(
+            (
+                "split",
+                f"{split.id}{' (default)' if split.id == item.default_split else ''}: {split.summary}{cases}"
+                + ("" if split.released else "; not fully released"),
+            )
+        )
+    rows += [
+        ("licence", item.licence),
+        ("notes", item.notes),
+        ("banner", item.banner),
+        ("fallback", f"{item.fallback}, where no data was named" if item.fallback else ""),
+    ]
+    return _lines(item.id, rows)
+
+
+def _adapter(item: Adapter) -> str:
+    return _lines(
+        item.id,
+        [
+            ("title", item.title),
+            ("makes", item.summary),
+            ("needs", item.needs),
+            ("status", item.status),
+            ("source", item.source),
+            ("version", str(item.version)),
+        ],
+    )

@@ -1,0 +1,210 @@
+"""The networks' part of the pass: one forward per frame whoever needs it, stored features by content key, paired features on the fly."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark import machine, weights
+from benchmark.errors import Unscored
+from benchmark.features import Node, Shards, ShardWriter, feature_key, windows
+from benchmark.media import VideoInfo
+from benchmark.model import Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
+from benchmark.plan import Network
+from benchmark.registry import find, registry
+
+if TYPE_CHECKING:
+    from benchmark.evaluate import CaseJob, _Runner, _Track
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What a worker needs to load networks: their weights as planned, and where features go."""
+
+    planned: Mapping[str, Network] = field(default_factory=dict)
+    mode: str = "real"
+    folder: Path | None = None
+    shards: Path = Path()
+
+
+@lru_cache(maxsize=16)
+def forward(extractor_id: str, mode: str, folder: Path | None, device: str) -> Forward:
+    """The network of this process, loaded once."""
+    extractor = find(registry().extractors, extractor_id, "extractor")
+    tensors, _, _ = weights.state_for(extractor.weights, extractor.shapes, mode, folder)
+    return extractor.build(tensors, device)
+
+
+@dataclass
+class _Sequence:
+    """Frames of one clip in one order at one size, on their way through one network."""
+
+    node: Node | None
+    key: str
+    rows: int
+    writer: ShardWriter | None = None
+    last: int = -1
+    failed: Unscored | None = None
+
+
+class _Pairs:
+    """Rows of both sides, scored as soon as both are there."""
+
+    def __init__(self, track: _Track, name: str, variant: FeatureVariant) -> None:
+        self.track, self.name, self.variant = track, name, variant
+        self.ours: deque[Any] = deque()
+        self.theirs: deque[Any] = deque()
+
+    def add(self, side: deque[Any], rows: NDArray[np.float32]) -> None:
+        side.extend(rows)
+        n = min(len(self.ours), len(self.theirs))
+        if n:
+            ours, theirs = (np.stack([queue.popleft() for _ in range(n)]) for queue in (self.ours, self.theirs))
+            self.track.parts.setdefault(self.name, []).append(np.asarray(self.variant.score(ours, theirs), np.float64))
+
+
+class FeaturePass:
+    """All networks of one case's pass. A context: leaving it drops what was not finished."""
+
+    def __init__(self, networks: Networks, device: str) -> None:
+        self.networks = networks
+        self.device = device
+        self.shards = Shards(networks.shards)
+        self._sequences: dict[str, _Sequence] = {}
+        self._of: dict[tuple[int, str], list[tuple[str, _Sequence | None, _Sequence | None]]] = {}
+        self._reasons: dict[tuple[int, str], dict[str, Unscored]] = {}
+
+    def __enter__(self) -> FeaturePass:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for sequence in self._sequences.values():
+            if sequence.writer is not None:
+                sequence.writer.abandon()
+
+    def plan(self, runner: _Runner, track: _Track, truth: VideoInfo | None, job: CaseJob) -> None:
+        """Note which sequences this unit needs under this view; shards that exist already are not computed again."""
+        wanted: dict[str, list[tuple[str, FeatureVariant | SetVariant]]] = {}
+        for name, variant in [*track.view.of(SetVariant), *track.view.of(FeatureVariant)]:
+            if isinstance(variant, SetVariant | FeatureVariant) and variant.extractor in self.networks.planned:
+                wanted.setdefault(variant.extractor, []).append((name, variant))
+        entry = self._of.setdefault((id(runner), track.view.id), [])
+        for extractor_id, variants in wanted.items():
+            extractor = find(registry().extractors, extractor_id, "extractor")
+            paired = [(name, v) for name, v in variants if isinstance(v, FeatureVariant)]
+            stored = len(paired) < len(variants)
+            assert runner.sha256 is not None
+            ours = self._sequence(extractor, runner.sha256, track.pairing.generated, _look(runner.source.crop, track), stored, bool(paired))
+            theirs = None
+            if truth is not None:
+                assert job.case.truth is not None
+                theirs = self._sequence(
+                    extractor, str(job.truth_sha256), track.pairing.truth, _look(job.case.truth.crop, track), stored, bool(paired)
+                )
+            for name, variant in paired if theirs is not None else []:
+                assert theirs is not None
+                pairs = _Pairs(track, name, variant)
+                for sequence, side in ((ours, pairs.ours), (theirs, pairs.theirs)):
+                    assert sequence.node is not None
+                    sequence.node.sinks.append(lambda rows, p=pairs, s=side: p.add(s, rows))  # type: ignore[misc]
+            entry.append((extractor_id, ours, theirs))
+
+    def _sequence(
+        self, extractor: Extractor, clip: str, frames: tuple[int, ...], look: Mapping[str, Any], stored: bool, live: bool
+    ) -> _Sequence:
+        network = self.networks.planned[extractor.id]
+        key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=network.sha256, machine=machine.numerics(self.device))
+        if key in self._sequences:
+            return self._sequences[key]
+        rows = windows(extractor, len(frames))
+        sequence = _Sequence(None, key, rows)
+        missing = stored and rows > 0 and not self.shards.has(key)
+        if missing or live:
+            sequence.node = Node(extractor, forward(extractor.id, self.networks.mode, self.networks.folder, self.device), [])
+            if missing:
+                sequence.writer = self.shards.writer(key, rows, extractor.dimension)
+                sequence.node.sinks.append(sequence.writer)
+        if rows == 0:
+            sequence.failed = Unscored("too-short", f"{extractor.id} needs {extractor.window} frames, {len(frames)} are compared")
+        self._sequences[key] = sequence
+        return sequence
+
+    def wants(self, runner: _Runner) -> bool:
+        """True where a clip's frames are needed at all."""
+        return any(
+            s is not None and s.node is not None for (who, _), triples in self._of.items() if who == id(runner) for _, s, _ in triples
+        )
+
+    def push(self, runner: _Runner, track: _Track, ours: Frames, theirs: Frames | None, truth: list[int]) -> None:
+        """Frames of one chunk, both sides. A truth sequence that several methods share takes each chunk once."""
+        for _, mine, other in self._of.get((id(runner), track.view.id), []):
+            if mine is not None:
+                _feed(mine, ours)
+            if other is not None and theirs is not None and truth[-1] > other.last:
+                other.last = truth[-1]
+                _feed(other, theirs)
+
+    def finish(self) -> None:
+        """Run the padded last batches and keep the complete shards."""
+        for sequence in self._sequences.values():
+            if sequence.node is None or sequence.failed is not None:
+                continue
+            try:
+                sequence.node.finish()
+            except Unscored as reason:
+                sequence.failed = reason
+                continue
+            if sequence.writer is not None and sequence.writer.done == sequence.writer.rows:
+                sequence.writer.close()
+                sequence.writer = None
+
+    def drop(self, runner: _Runner) -> None:
+        """Forget a unit that failed."""
+        for key in [key for key in self._of if key[0] == id(runner)]:
+            del self._of[key]
+
+    def keys(self, runner: _Runner) -> dict[str, dict[str, Any]]:
+        """{view: {extractor: {"generated": key, "truth": key or None, "rows": n} or {"reason", "detail"}}} for the journal."""
+        found: dict[str, dict[str, Any]] = {}
+        for (who, view), triples in self._of.items():
+            if who != id(runner):
+                continue
+            for extractor_id, ours, theirs in triples:
+                assert ours is not None
+                failed = ours.failed or (theirs.failed if theirs is not None else None)
+                found.setdefault(view, {})[extractor_id] = (
+                    {"reason": failed.reason, "detail": failed.detail}
+                    if failed
+                    else {"generated": ours.key, "truth": theirs.key if theirs is not None else None, "rows": ours.rows}
+                )
+        return found
+
+    def collect(self, runner: _Runner, track: _Track) -> None:
+        """Reasons of failed networks onto the paired variants that needed them."""
+        for extractor_id, ours, theirs in self._of.get((id(runner), track.view.id), []):
+            failed = next((s.failed for s in (ours, theirs) if s is not None and s.failed is not None), None)
+            if failed is not None:
+                for name, variant in track.view.of(FeatureVariant):
+                    if isinstance(variant, FeatureVariant) and variant.extractor == extractor_id:
+                        track.reasons[name] = failed
+
+
+def _feed(sequence: _Sequence, frames: Frames) -> None:
+    if sequence.node is None or sequence.failed is not None:
+        return
+    try:
+        sequence.node.push(frames)
+    except Unscored as reason:
+        sequence.failed = reason
+
+
+def _look(crop: Rect | None, track: _Track) -> dict[str, Any]:
+    return {"crop": crop, "size": track.size, "filter": track.view.rules.size.filter}

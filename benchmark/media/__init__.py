@@ -1,0 +1,27 @@
+"""Video files and folders of numbered images, in and out.
+
+Importing this package loads numpy and the standard library only; FFmpeg, OpenCV and Pillow are loaded by the first call that needs them.
+"""
+
+from benchmark.media.ahead import decode_ahead
+from benchmark.media.crop import crop_box, parse_rect
+from benchmark.media.decode import decode
+from benchmark.media.encode import encode
+from benchmark.media.hashes import HashCache, sha256_clip, sha256_file
+from benchmark.media.listing import list_clips, scan_clips
+from benchmark.media.probe import VideoInfo, probe
+
+__all__ = [
+    "HashCache",
+    "VideoInfo",
+    "crop_box",
+    "decode",
+    "decode_ahead",
+    "encode",
+    "list_clips",
+    "parse_rect",
+    "probe",
+    "scan_clips",
+    "sha256_clip",
+    "sha256_file",
+]

@@ -1,0 +1,61 @@
+"""Where a user's cache, configuration and data roots are. Environment first, then the configuration file, then the system's own places."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+NAME = "human-video-benchmark"
+
+
+def cache_dir() -> Path:
+    """BENCHMARK_CACHE, or `cache` in the configuration, or the system's user cache (XDG_CACHE_HOME on Linux). Not created here."""
+    named = os.environ.get("BENCHMARK_CACHE") or config().get("cache")
+    if named:
+        return Path(str(named)).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir(NAME, appauthor=False))
+
+
+def config_file() -> Path:
+    """BENCHMARK_CONFIG, or `config.toml` in the system's user configuration folder."""
+    named = os.environ.get("BENCHMARK_CONFIG")
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir(NAME, appauthor=False)) / "config.toml"
+
+
+def config() -> Mapping[str, Any]:
+    """The configuration file: `cache = "DIR"`, `weights = "DIR"`, and `[data]` with one root a suite. Empty when there is none."""
+    path = config_file()
+    if not path.is_file():
+        return {}
+    from benchmark.data import load_toml
+
+    return load_toml(path)
+
+
+def data_root(suite: str) -> tuple[Path, str] | None:
+    """(root, who named it) of a suite's real data, or None when nobody named one. BENCHMARK_DATA holds one folder a suite."""
+    named = os.environ.get("BENCHMARK_DATA")
+    if named:
+        return Path(named).expanduser() / suite, f"BENCHMARK_DATA={named}"
+    roots = config().get("data", {})
+    if suite in roots:
+        return Path(str(roots[suite])).expanduser(), str(config_file())
+    return None
+
+
+def weights_folders(named: Path | None = None) -> list[Path]:
+    """Folders searched for weight files, in order: the one named, BENCHMARK_WEIGHTS, the configuration's, the cache's own."""
+    folders = [named] if named else []
+    if os.environ.get("BENCHMARK_WEIGHTS"):
+        folders.append(Path(os.environ["BENCHMARK_WEIGHTS"]).expanduser())
+    if config().get("weights"):
+        folders.append(Path(str(config()["weights"])).expanduser())
+    return [*folders, cache_dir() / "weights"]

@@ -1,0 +1,302 @@
+"""The run directory: header, append-only journal, per-frame values, scores. Everything printed is made from it.
+
+run.json         header: spec, plan, protocol definitions, machine, packages, inputs, status
+journal.jsonl    one line a finished unit, appended and flushed to the disk
+values/*.parquet per-frame values of a unit, until compacted once into values.parquet
+scores.json      the rows
+clips/           what adapters made
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import InputError
+from benchmark.model import Unit
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from benchmark.evaluate import UnitResult
+
+SCHEMA = 1
+"""Version of the record's layout; schemas/*.json describe it."""
+HEADER, JOURNAL, SCORES, VALUES, SHARDS, LOCK = "run.json", "journal.jsonl", "scores.json", "values.parquet", "values", ".lock"
+
+
+def safe_name(text: str) -> str:
+    """A file name for any id: percent-quoted; long ones end in 12 digits of their hash. Never `.`, `..` or a path."""
+    name = quote(text, safe="-_.").replace(".", "%2E") if text.strip(".") == "" else quote(text, safe="-_.")
+    return name if len(name) <= 120 else f"{name[:100]}~{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write beside and move into place, flushed to the disk: the file is either the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def to_text(value: object) -> str:
+    """Indented JSON without NaN or infinity."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1, sort_keys=False) + "\n"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run read back. Nothing here computes a metric."""
+
+    path: Path
+    header: Mapping[str, Any]
+
+    @property
+    def status(self) -> str:
+        """`started`, `success`, `interrupted` or `error`."""
+        return str(self.header["status"])
+
+    @cached_property
+    def scores(self) -> list[dict[str, Any]]:
+        """The rows of scores.json; empty while the run is not finished."""
+        path = self.path / SCORES
+        return list(json.loads(path.read_text(encoding="utf-8"))["scores"]) if path.exists() else []
+
+    @cached_property
+    def journal(self) -> dict[Unit, dict[str, Any]]:
+        """The last entry of every unit, in unit order."""
+        entries = {Unit(e["adapter"], e["case"], e["seed"]): e for e in read_journal(self.path / JOURNAL)}
+        return dict(sorted(entries.items()))
+
+    def clip_values(self, adapter: str, protocol: str, name: str) -> dict[str, float]:
+        """{case: value} of `metric@variant` under a protocol, mean over seeds; unscored clips are absent."""
+        view = self.view_of(protocol)
+        values: dict[str, list[float]] = {}
+        for unit, entry in self.journal.items():
+            found = entry.get("values", {}).get(view, {}).get(name, {})
+            if unit.adapter == adapter and "value" in found:
+                values.setdefault(unit.case, []).append(found["value"])
+        order = [case["id"] for case in self.header["spec"]["cases"]]
+        return {case: float(np.mean(values[case])) for case in order if case in values}
+
+    def view_of(self, protocol: str) -> str:
+        """The id of the view a protocol's numbers come from."""
+        for view, facts in self.header["plan"]["views"].items():
+            if protocol in facts["protocols"]:
+                return str(view)
+        raise InputError("the run has no such protocol", code="unknown-name", path=self.path, found=protocol)
+
+    def values(self) -> pa.Table:
+        """Per-frame values: adapter, case, seed, view, metric (`metric@variant`), frame (of the truth), generated (frame of the output), value (null = left out)."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if (self.path / VALUES).exists():
+            return pq.read_table(self.path / VALUES)
+        shards = sorted((self.path / SHARDS).glob("*.parquet"))
+        return pa.concat_tables([pq.read_table(s) for s in shards]) if shards else value_schema().empty_table()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The scores as a DataFrame, one row a score."""
+        import pandas as pd
+
+        return pd.DataFrame(self.scores)
+
+
+def load(path: Path | str) -> Record:
+    """Open a run directory. Raises InputError when it is none, is half-written, or is of a newer schema."""
+    path = Path(path)
+    header = path / HEADER
+    if not header.is_file():
+        code, what = ("absent", "no such run") if not path.exists() else ("not-a-run", "is not a run directory")
+        raise InputError(what, code=code, path=path, expected=f"a folder with {HEADER}", hint="hvbench run --suite tiktok")
+    try:
+        data = json.loads(header.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError("the header is damaged", code="damaged", path=header, found=str(error)) from None
+    if data.get("schema", 0) > SCHEMA:
+        raise InputError(
+            "the record is of a newer version", code="newer", path=path, found=f"schema {data['schema']}", expected=f"schema <= {SCHEMA}"
+        )
+    return Record(path, data)
+
+
+def read_journal(path: Path) -> Iterator[dict[str, Any]]:
+    """The journal's entries. A last line without its newline was being written when the run died; it is passed over, its unit is done again."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(
+                    "the journal is damaged",
+                    code="damaged",
+                    path=path,
+                    found=f"line {number}: {error}",
+                    hint="delete the line; its unit is then done again",
+                ) from None
+
+
+def value_schema() -> pa.Schema:
+    """Columns of the per-frame values."""
+    import pyarrow as pa
+
+    text = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema(
+        [
+            ("adapter", text),
+            ("case", text),
+            ("seed", pa.int32()),
+            ("view", text),
+            ("metric", text),
+            ("frame", pa.int32()),
+            ("generated", pa.int32()),
+            ("value", pa.float64()),
+        ]
+    )
+
+
+class Writer:
+    """The one process that writes a run. A context: the lock falls when it is left, or when the process dies."""
+
+    def __init__(self, path: Path) -> None:
+        from filelock import FileLock
+
+        self.path = path
+        self._lock = FileLock(str(path / LOCK))
+
+    def __enter__(self) -> Writer:
+        from filelock import Timeout
+
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(
+                "another process writes this run", code="locked", path=self.path, hint="wait for it, or name another --out"
+            ) from None
+        except OSError as error:
+            raise InputError("cannot be written", code="unwritable", path=self.path, found=str(error), hint="name another --out") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def header(self, data: Mapping[str, Any]) -> None:
+        """Write run.json."""
+        write_atomic(self.path / HEADER, to_text(data))
+
+    def mend(self) -> dict[Unit, dict[str, Any]]:
+        """Make a run that died fit to go on, and return the units it had finished.
+
+        Cuts an unfinished last journal line, so that the next entry starts on a line of its own; drops stray temporary files, and the frame values of
+        units that have no journal line.
+        """
+        journal = self.path / JOURNAL
+        if journal.exists():
+            data = journal.read_bytes()
+            whole = data.rfind(b"\n") + 1
+            if whole < len(data):
+                with journal.open("rb+") as file:
+                    file.truncate(whole)
+        for folder in (self.path, self.path / SHARDS):
+            for stray in folder.glob(".*.tmp"):
+                stray.unlink(missing_ok=True)
+        done = {Unit(e["adapter"], e["case"], e["seed"]): e for e in read_journal(journal)}
+        wanted = {self.shard(unit) for unit in done}
+        for shard in (self.path / SHARDS).glob("*.parquet"):
+            if shard not in wanted:
+                shard.unlink()
+        return done
+
+    def unit(self, result: UnitResult) -> None:
+        """Store a unit: its frame values first, then its journal line; only the line makes it done."""
+        import pyarrow.parquet as pq
+
+        entry = result.entry
+        if result.values:
+            shard = self.shard(Unit(entry["adapter"], entry["case"], entry["seed"]))
+            shard.parent.mkdir(exist_ok=True)
+            temporary = shard.with_name(f".{shard.name}.{os.getpid()}.tmp")
+            pq.write_table(_table(result), temporary, compression="zstd")
+            temporary.replace(shard)
+        with (self.path / JOURNAL).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def shard(self, unit: Unit) -> Path:
+        """Where a unit's frame values lie before compaction."""
+        return self.path / SHARDS / f"{hashlib.sha256(json.dumps([unit.adapter, unit.case, unit.seed]).encode()).hexdigest()[:24]}.parquet"
+
+    def compact(self) -> None:
+        """All shards into values.parquet, rows in (adapter, case, seed, view, metric, frame) order; the shards go only when that file is in place."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        shards = sorted((self.path / SHARDS).glob("*.parquet"))
+        if not shards:
+            return
+        tables = [pq.read_table(s) for s in shards]
+        if (self.path / VALUES).exists():
+            old = pq.read_table(self.path / VALUES)
+            fresh = {key for t in tables for key in _units(t)}
+            tables.append(
+                old.filter(
+                    pa.array(
+                        [key not in fresh for key in zip(*(old[c].to_pylist() for c in ("adapter", "case", "seed")), strict=True)],
+                        pa.bool_(),
+                    )
+                )
+            )
+        whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+        plain = whole.cast(pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in whole.schema]))
+        order = plain.sort_by([(name, "ascending") for name in ("adapter", "case", "seed", "view", "metric", "frame")])
+        temporary = self.path / f".{VALUES}.{os.getpid()}.tmp"
+        pq.write_table(order.cast(value_schema()), temporary, compression="zstd")
+        temporary.replace(self.path / VALUES)
+        for shard in shards:
+            shard.unlink()
+        with contextlib.suppress(OSError):
+            (self.path / SHARDS).rmdir()
+
+
+def _units(table: pa.Table) -> set[tuple[str, str, int]]:
+    return set(zip(*(table[c].to_pylist() for c in ("adapter", "case", "seed")), strict=True))
+
+
+def _table(result: UnitResult) -> pa.Table:
+    import pyarrow as pa
+
+    entry = result.entry
+    parts = []
+    for (view, metric), values in result.values.items():
+        truth, generated = result.frames[view]
+        n = len(values)
+        masked: NDArray[np.bool_] = np.isnan(values)
+        columns = [[entry["adapter"]] * n, [entry["case"]] * n, [entry["seed"]] * n, [view] * n, [metric] * n, truth, generated]
+        arrays = [pa.array(column, type=field.type) for column, field in zip(columns, value_schema(), strict=False)]
+        parts.append(pa.Table.from_arrays([*arrays, pa.array(values, mask=masked)], schema=value_schema()))
+    return pa.concat_tables(parts)

@@ -1,0 +1,372 @@
+"""A run from request to record: resolve, plan, do what is missing, reduce once at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmark import machine, paths, plan, scores, spec, weights
+from benchmark.data import canonical, plain
+from benchmark.errors import InputError
+from benchmark.evaluate import CaseJob, UnitJob, UnitResult
+from benchmark.execute import executor
+from benchmark.feature_pass import Networks
+from benchmark.model import Case, Unit
+from benchmark.record import HEADER, SCHEMA, SCORES, Record, Writer, load, to_text, write_atomic
+from benchmark.registry import registry
+from benchmark.request import Request
+from benchmark.scores import REAL
+from benchmark.spec import Clip, Spec
+
+OK, INTERNAL, USAGE, UNSCORED, GATE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+"""Exit codes: done; a bug; bad input or usage; something asked for is unscored; a gate said no; interrupted (resumable)."""
+
+
+class Reporter(Protocol):
+    """Where progress goes."""
+
+    def note(self, text: str) -> None:
+        """One line for the user."""
+        ...
+
+    def start(self, clips: int, done: int) -> None:
+        """So many clips in all, so many done already."""
+        ...
+
+    def frames(self, count: int) -> None:
+        """So many frames more were compared."""
+        ...
+
+    def clip(self, unit: Unit, error: str | None) -> None:
+        """A clip is finished."""
+        ...
+
+    def stop(self) -> None:
+        """No more progress."""
+        ...
+
+
+class Quiet:
+    """No progress at all."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def start(self, clips: int, done: int) -> None:
+        """Nothing."""
+
+    def frames(self, count: int) -> None:
+        """Nothing."""
+
+    def clip(self, unit: Unit, error: str | None) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run. exit_code as the command line returns it; complaints say why it is not 0."""
+
+    record: Record
+    exit_code: int
+    complaints: tuple[str, ...] = ()
+
+
+def run(request: Request, reporter: Reporter | None = None) -> Outcome:
+    """Do the run, or what is missing of it. Raises InputError for input that makes the whole run impossible; KeyboardInterrupt leaves it resumable."""
+    reporter = reporter or Quiet()
+    settled = spec.resolve(request)
+    for note in settled.notes:
+        reporter.note(note)
+    if request.pull and not request.offline:
+        _pull(settled, reporter)
+    todo = plan.build(settled, request.weights_folder)
+    out = request.out or settled.default_out
+    with Writer(out) as writer:
+        header = _header(settled, todo, request)
+        _same_run(out, header)
+        finished = _finished(out, header)
+        if finished is None:
+            try:
+                _work(settled, todo, request, writer, header, reporter)
+            except KeyboardInterrupt:
+                writer.header({**header, "status": "interrupted"})
+                raise
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise InputError(
+                        "the disk is full",
+                        code="disk-full",
+                        path=out,
+                        found=str(error),
+                        hint=f"free some space, then: hvbench resume {out}",
+                    ) from error
+                raise
+            finally:
+                reporter.stop()
+    return _outcome(load(out), settled, request)
+
+
+def resume(path: Path, request: Request, reporter: Reporter | None = None) -> Outcome:
+    """Go on with a run from its own header. `request` brings what is not part of the spec: workers, device, pull, offline."""
+    stored = request_from_json(load(path).header["request"])
+    merged = dataclasses.replace(
+        stored,
+        out=path,
+        workers=request.workers,
+        pull=request.pull,
+        offline=request.offline,
+        require_all=request.require_all or stored.require_all,
+    )
+    return run(merged, reporter)
+
+
+def _pull(settled: Spec, reporter: Reporter) -> None:
+    known = registry()
+    for name in dict.fromkeys(v for variants in settled.variants.values() for v in variants):
+        extractor = getattr(known.variant(name)[1], "extractor", None)
+        file = known.extractors[extractor].item.weights if extractor in known.extractors else None
+        if file and settled.weights == "real":
+            try:
+                weights.pull(weights.entry(file), report=reporter.note)
+            except InputError as error:
+                reporter.note(str(error))
+
+
+def _header(settled: Spec, todo: plan.Plan, request: Request) -> dict[str, Any]:
+    inputs = {}
+    for clip in (*settled.truths.values(), *settled.outputs.values(), *settled.real.values()):
+        if clip.sha256:
+            inputs[str(clip.source.path)] = clip.sha256
+    return {
+        "schema": SCHEMA,
+        "status": "started",
+        "spec_sha256": settled.sha256,
+        "spec": settled.to_json(),
+        "suite": {"id": settled.suite.id, "version": settled.suite.version, "title": settled.suite.title, "banner": settled.suite.banner},
+        "split": plain(settled.split),
+        "protocols": [plain(p) for p in settled.protocols],
+        "plan": plan.header(todo),
+        "metrics": {
+            name: {"title": m.title, "summary": v.summary, "source": v.source, "deviation": v.deviation}
+            for name in dict.fromkeys(v for variants in settled.variants.values() for v in variants)
+            for m, v in [registry().variant(name)]
+        },
+        "inputs": inputs,
+        "notes": list(settled.notes),
+        "git": machine.git(),
+        "packages": machine.packages(),
+        "machine": machine.describe(settled.device),
+        "decoder": machine.decoder(),
+        "request": request_to_json(request),
+    }
+
+
+def _same_run(out: Path, header: Mapping[str, Any]) -> None:
+    """An --out that holds another spec's run is refused with the difference."""
+    if not (out / HEADER).exists():
+        strangers = [p.name for p in out.iterdir() if not p.name.startswith(".")]
+        if strangers:
+            raise InputError(
+                "is not empty and not a run", code="not-a-run", path=out, found=", ".join(sorted(strangers)[:3]), hint="name another --out"
+            )
+        return
+    old = load(out).header
+    if old["spec_sha256"] != header["spec_sha256"]:
+        raise InputError(
+            "holds another run",
+            code="other-run",
+            path=out,
+            found=_difference(old["spec"], header["spec"]),
+            expected=f"spec {header['spec_sha256'][:8]}, the folder has {old['spec_sha256'][:8]}",
+            hint="name another --out, or leave it away: every spec has a folder of its own",
+        )
+
+
+def _difference(old: Any, new: Any, where: str = "") -> str:
+    """The first place where two specs differ, in words."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*new, *(k for k in old if k not in new)]:
+            if old.get(key) != new.get(key):
+                return _difference(old.get(key), new.get(key), f"{where}.{key}" if where else key)
+    if isinstance(old, list) and isinstance(new, list):
+        if len(old) != len(new):
+            return f"{where}: {len(old)} there, {len(new)} here"
+        for i, (a, b) in enumerate(zip(old, new, strict=True)):
+            if a != b:
+                return _difference(a, b, f"{where}[{i}]")
+    return f"{where}: {canonical(old)[:80]} there, {canonical(new)[:80]} here"
+
+
+def _finished(out: Path, header: Mapping[str, Any]) -> Record | None:
+    """The record, when it is complete and nothing would be computed anew."""
+    if not (out / HEADER).exists():
+        return None
+    record = load(out)
+    same_plan = record.header["plan"] == header["plan"]
+    return record if record.status == "success" and same_plan and (out / SCORES).exists() else None
+
+
+def _work(settled: Spec, todo: plan.Plan, request: Request, writer: Writer, header: dict[str, Any], reporter: Reporter) -> None:
+    shards = paths.cache_dir() / "features"
+    writer.header(header)
+    done = {unit: entry for unit, entry in writer.mend().items() if _keep(entry, shards, todo)}
+    jobs = _jobs(settled, todo, request, writer.path, set(done))
+    total = len(settled.units()) + len(settled.real)
+    reporter.start(total, total - sum(len(job.units) for job in jobs))
+    for results in executor(request.workers).run(jobs, reporter.frames):
+        for result in results:
+            writer.unit(result)
+            entry = result.entry
+            reporter.clip(Unit(entry["adapter"], entry["case"], entry["seed"]), _complaint(result))
+    reporter.stop()
+    writer.compact()
+    record = Record(writer.path, header)
+    rows = scores.build(record, shards)
+    write_atomic(
+        writer.path / SCORES, to_text({"schema": SCHEMA, "spec_sha256": header["spec_sha256"], "scores": [plain(row) for row in rows]})
+    )
+    writer.header({**header, "status": "success"})
+
+
+def _complaint(result: UnitResult) -> str | None:
+    entry = result.entry
+    if entry["status"] == "failed":
+        return str(InputError(**{k: entry["error"].get(k) for k in ("what", "code", "path", "found", "expected", "hint")}))
+    errors = [v["error"] for v in entry["views"].values() if "error" in v]
+    if errors:
+        return "\n".join(
+            dict.fromkeys(str(InputError(**{k: e.get(k) for k in ("what", "code", "path", "found", "expected", "hint")})) for e in errors)
+        )
+    return "\n".join(entry["notes"]) or None
+
+
+def _keep(entry: Mapping[str, Any], shards: Path, todo: plan.Plan) -> bool:
+    """True where a journal entry still stands: not a made clip that failed, its features still in the cache, its variants those of the plan."""
+    if entry["status"] == "failed":
+        return "made" not in entry
+    from benchmark.features import Shards
+
+    store = Shards(shards)
+    for view in todo.views:
+        for network in entry["features"].get(view.id, {}).values():
+            if any(key and not store.has(key) for key in (network.get("generated"), network.get("truth"))):
+                return False
+    computed = {(view, name) for view, values in entry["values"].items() for name in values}
+    from benchmark.model import SetVariant
+
+    for view in todo.views:
+        if "error" in entry["views"].get(view.id, {}):
+            continue
+        sets = {name for name, _ in view.of(SetVariant)}
+        if entry["adapter"] != REAL and any((view.id, name) not in computed for name in view.variants if name not in sets):
+            return False
+        if any(getattr(v, "extractor", None) not in entry["features"].get(view.id, {}) for _, v in view.of(SetVariant)):
+            return False
+    return True
+
+
+def _jobs(settled: Spec, todo: plan.Plan, request: Request, out: Path, done: set[Unit]) -> list[CaseJob]:
+    networks = Networks(todo.networks, settled.weights, request.weights_folder, paths.cache_dir() / "features")
+    threads = max(1, min(4, (os.cpu_count() or 1) // max(1, request.workers)))
+    jobs = []
+
+    def job(case: Case, truth: Clip | None, units: Sequence[UnitJob]) -> None:
+        if units:
+            jobs.append(
+                CaseJob(
+                    case=case,
+                    truth_sha256=truth.sha256 if truth else None,
+                    truth_error=truth.error if truth else None,
+                    units=tuple(units),
+                    views=todo.views,
+                    clips=out / "clips",
+                    networks=networks,
+                    device=settled.device,
+                    threads=threads,
+                )
+            )
+
+    for case in settled.cases:
+        units = []
+        for method in settled.methods:
+            for seed in settled.seeds if method.adapter else (0,):
+                unit = Unit(method.name, case.id, seed)
+                if unit in done:
+                    continue
+                if method.adapter:
+                    assert method.view is not None
+                    units.append(UnitJob(unit, method.view, None, method.adapter.id))
+                else:
+                    clip = settled.outputs[method.name, case.id]
+                    units.append(UnitJob(unit, clip.source, clip.sha256, None, clip.error))
+        job(case, settled.truths.get(case.id), units)
+    for stem, clip in settled.real.items():
+        unit = Unit(REAL, stem)
+        if unit not in done:
+            job(Case(id=stem), None, [UnitJob(unit, clip.source, clip.sha256, None, clip.error)])
+    return jobs
+
+
+def _outcome(record: Record, settled: Spec, request: Request) -> Outcome:
+    complaints = []
+    code = OK
+    asked = set(request.metrics)
+    for row in record.scores:
+        name = f"{row['metric']}@{row['variant']}"
+        lacking = row["value"] is None and (name in asked or request.require_all)
+        if lacking or (request.require_all and row["n_failed"]):
+            code = UNSCORED
+            why = f"{row['reason']} {row['detail']}".strip() if row["value"] is None else f"{row['n_failed']} clip(s) failed"
+            complaints.append(f"{row['adapter']} {row['protocol']} {name}: {why}")
+    for method in settled.methods:
+        if not any(_usable(entry) for unit, entry in record.journal.items() if unit.adapter == method.name):
+            code = USAGE
+            complaints.append(f"{method.name}: no usable clip")
+    return Outcome(record, code, tuple(complaints))
+
+
+def _usable(entry: Mapping[str, Any]) -> bool:
+    return entry["status"] == "scored" and (not entry["views"] or any("error" not in view for view in entry["views"].values()))
+
+
+# -------------------------------------------------------------------------------------------------- a request in the header
+
+
+def request_to_json(request: Request) -> dict[str, Any]:
+    """The request as plain data, with absolute paths, so that `resume` works from any folder."""
+    data: dict[str, Any] = {}
+    for field in dataclasses.fields(request):
+        value = getattr(request, field.name)
+        if isinstance(value, Path):
+            value = value.absolute()
+        if field.name == "outputs":
+            value = {name: path.absolute() for name, path in value.items()}
+        data[field.name] = plain(value)
+    return data
+
+
+def request_from_json(data: Mapping[str, Any]) -> Request:
+    """The inverse of request_to_json."""
+    from fractions import Fraction
+
+    from benchmark.model import Rect
+
+    values = dict(data)
+    for name in ("truth", "data", "real", "cases_file", "weights_folder", "out"):
+        values[name] = Path(values[name]) if values[name] else None
+    values["outputs"] = {name: Path(path) for name, path in values["outputs"].items()}
+    for name in ("adapters", "cases", "protocols", "metrics", "seeds"):
+        values[name] = tuple(values[name])
+    for name in ("crops", "ignores"):
+        values[name] = {key: Rect(**rect) for key, rect in values[name].items()}
+    values["fps"] = {key: Fraction(rate) for key, rate in values["fps"].items()}
+    values["ranges"] = {key: tuple(pair) for key, pair in values["ranges"].items()}
+    return Request(**values)

@@ -1,0 +1,233 @@
+"""From a finished journal to scores.json: every reduction, once, in case order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark import statistics
+from benchmark.data import from_mapping
+from benchmark.errors import Unscored
+from benchmark.evaluate import NOT_APPLICABLE, pool
+from benchmark.features import Shards
+from benchmark.model import Metric, ProtocolSpec, Score, SetVariant, Unit, Variant
+from benchmark.record import HEADER, Record
+from benchmark.registry import registry
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+REAL = "@real"
+"""Method name of the unpaired real set's units in the journal; no user's method can have it."""
+FEW = 50
+"""Fewer clips than this and a set metric is flagged: its small-sample bias is of the size of most differences."""
+Reason = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Reduced:
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    method: str = "none"
+    reason: str = ""
+    detail: str = ""
+    flags: tuple[str, ...] = ()
+
+
+def build(record: Record, shards: Path) -> list[Score]:
+    """Rows in (method, protocol, variant) order, from the record's header, journal and frame values alone (and stored features for set metrics)."""
+    spec = record.header["spec"]
+    frames = _Frames(record)
+    rows = []
+    for method in spec["methods"]:
+        for data in record.header["protocols"]:
+            protocol = from_mapping(ProtocolSpec, data, where=str(record.path / HEADER))
+            for name in spec["variants"][protocol.id]:
+                rows.append(_row(record, frames, Shards(shards), method["name"], protocol, name))
+    return rows
+
+
+class _Frames:
+    """Per-frame values by (unit, view, metric), read once and only if a protocol pools over frames."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._table: dict[tuple[Unit, str, str], NDArray[np.float64]] | None = None
+
+    def of(self, unit: Unit, view: str, name: str) -> NDArray[np.float64]:
+        if self._table is None:
+            self._table = dict(_groups(self._record.values()))
+        return self._table[unit, view, name]
+
+
+def _groups(table: pa.Table) -> Iterator[tuple[tuple[Unit, str, str], NDArray[np.float64]]]:
+    """Runs of equal (adapter, case, seed, view, metric) in the compacted, sorted table, with their values in frame order."""
+    names = ("adapter", "case", "seed", "view", "metric")
+    columns = [table[name].to_numpy() for name in names]
+    values = table["value"].to_numpy()
+    if not len(values):
+        return
+    new = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    for start, stop in pairwise([0, *(np.flatnonzero(new) + 1).tolist(), len(values)]):
+        adapter, case, seed, view, metric = (column[start] for column in columns)
+        yield (Unit(str(adapter), str(case), int(seed)), str(view), str(metric)), np.asarray(values[start:stop], np.float64)
+
+
+def _row(record: Record, frames: _Frames, shards: Shards, method: str, protocol: ProtocolSpec, name: str) -> Score:
+    metric, variant = registry().variant(name)
+    header = record.header
+    plan = header["plan"]
+    view = record.view_of(protocol.id)
+    seeds = sorted({unit.seed for unit in record.journal if unit.adapter == method})
+    cases = [case["id"] for case in header["spec"]["cases"]]
+    scored: dict[str, list[tuple[Unit, Mapping[str, Any]]]] = {}
+    reasons: list[Reason] = []
+    for case in cases:
+        outcomes = [(Unit(method, case, seed), _outcome(record, Unit(method, case, seed), view, name, variant)) for seed in seeds]
+        bad = [outcome for _, outcome in outcomes if "reason" in outcome]
+        if bad or not outcomes:
+            reasons.append((bad[0]["reason"], bad[0].get("detail", "")) if bad else ("not-run", ""))
+        else:
+            scored[case] = outcomes
+    if name in plan["unavailable"]:
+        reason, detail = plan["unavailable"][name]
+        reduced, scored, reasons = _Reduced(None, reason=reason, detail=detail), {}, [(reason, detail)] * len(cases)
+    elif not scored:
+        (reason, detail), _ = Counter(reasons).most_common(1)[0]
+        reduced = _Reduced(None, reason=reason, detail=detail)
+    elif isinstance(variant, SetVariant):
+        reduced = _set(variant, scored, record, shards, view, seeds)
+    elif protocol.pooling == "frames":
+        reduced = _over_frames(variant, scored, frames, view, name, seeds)
+    else:
+        reduced = _over_clips(scored)
+    failed = [r for r in reasons if r[0] != NOT_APPLICABLE]
+    label = plan["networks"].get(getattr(variant, "extractor", None), {"weights": "none"})["weights"]
+    flags = [*reduced.flags, *([label] if label not in ("none", "real") else []), *(["unverified"] if variant.unverified else [])]
+    flags += ["incomplete"] if failed and reduced.value is not None else []
+    return Score(
+        adapter=method,
+        suite=header["suite"]["id"],
+        suite_version=header["suite"]["version"],
+        split=header["split"]["id"],
+        protocol=protocol.id,
+        metric=metric.name,
+        variant=variant.id,
+        weights=label,
+        value=reduced.value,
+        ci_low=reduced.low,
+        ci_high=reduced.high,
+        ci_method=reduced.method,
+        unit=_of(variant.unit, metric.unit),
+        higher_is_better=metric.higher_is_better,
+        n_clips=len(scored) if reduced.value is not None else 0,
+        n_frames=sum(o.get("n_frames", 0) for outcomes in scored.values() for _, o in outcomes),
+        n_failed=len(failed),
+        n_left_out=sum(o.get("n_left_out", 0) for outcomes in scored.values() for _, o in outcomes),
+        reason=reduced.reason,
+        detail=reduced.detail,
+        primary=name in protocol.primary,
+        decimals=_decimals(metric, variant),
+        flags=tuple(flags),
+    )
+
+
+def _of(own: str | None, family: str) -> str:
+    return family if own is None else own
+
+
+def _decimals(metric: Metric, variant: Variant) -> int:
+    return metric.decimals if variant.decimals is None else variant.decimals
+
+
+def _outcome(record: Record, unit: Unit, view: str, name: str, variant: Variant) -> Mapping[str, Any]:
+    """{"value", "n_frames", ...} or {"reason", "detail"} of one unit under one view."""
+    entry = record.journal.get(unit)
+    if entry is None:
+        return {"reason": "not-run", "detail": ""}
+    if entry["status"] == "failed":
+        return {"reason": entry["error"]["code"], "detail": entry["error"]["what"]}
+    where = entry["views"].get(view, {})
+    if "error" in where:
+        return {"reason": where["error"]["code"], "detail": where["error"]["what"]}
+    if isinstance(variant, SetVariant):
+        found: Mapping[str, Any] = entry["features"].get(view, {}).get(variant.extractor, {"reason": "not-run", "detail": ""})
+        return found if "reason" in found else {**found, "n_frames": found["rows"]}
+    values: Mapping[str, Any] = entry["values"].get(view, {}).get(name, {"reason": "not-run", "detail": ""})
+    return values
+
+
+def _over_clips(scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]]) -> _Reduced:
+    """Mean over frames, then over seeds, then over clips; Student-t interval over clips."""
+    clips = [float(np.mean([outcome["value"] for _, outcome in outcomes])) for outcomes in scored.values()]
+    interval = statistics.t_interval(np.array(clips))
+    return _Reduced(interval.value, interval.low, interval.high, interval.method)
+
+
+def _over_frames(
+    variant: Variant,
+    scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]],
+    frames: _Frames,
+    view: str,
+    name: str,
+    seeds: Sequence[int],
+) -> _Reduced:
+    """Every frame of every clip weighs the same; jackknife interval over clips."""
+    clips = [[frames.of(unit, view, name) for unit, _ in outcomes] for outcomes in scored.values()]
+
+    def value(kept: NDArray[np.intp]) -> float:
+        return float(np.mean([pool(np.concatenate([clips[k][s] for k in kept]), variant)["value"] for s in range(len(seeds))]))
+
+    return _jackknifed(value, len(clips), len(clips))
+
+
+def _set(
+    variant: SetVariant,
+    scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]],
+    record: Record,
+    shards: Shards,
+    view: str,
+    seeds: Sequence[int],
+) -> _Reduced:
+    """Distance of the pooled features per seed, averaged over seeds, never pooled over them; the same clip is deleted on both sides."""
+    ours = [[shards.load(outcome["generated"]) for _, outcome in outcomes] for outcomes in scored.values()]
+    real = [
+        shards.load(found["generated"])
+        for unit, entry in record.journal.items()
+        if unit.adapter == REAL and "generated" in (found := entry.get("features", {}).get(view, {}).get(variant.extractor, {}))
+    ]
+    theirs = [[shards.load(o["truth"]) if o["truth"] else None for _, o in outcomes] for outcomes in scored.values()]
+    if not real and any(t is None for clip in theirs for t in clip):
+        return _Reduced(None, reason=NOT_APPLICABLE, detail="no truth and no real set (--truth or --real)")
+
+    def value(kept: NDArray[np.intp]) -> float:
+        distances = []
+        for s in range(len(seeds)):
+            mine = np.concatenate([ours[k][s] for k in kept])
+            other = np.concatenate(real if real else [t for k in kept if (t := theirs[k][s]) is not None])
+            distances.append(variant.distance(mine, other))
+        return float(np.mean(distances))
+
+    rows = sum(len(clip[0]) for clip in ours)
+    flags = [*(["rank-deficient"] if rows < ours[0][0].shape[1] else []), *(["few clips"] if len(ours) < FEW else [])]
+    return _jackknifed(value, len(ours), len(ours), tuple(flags))
+
+
+def _jackknifed(value: Callable[[NDArray[np.intp]], float], n: int, clips: int, flags: tuple[str, ...] = ()) -> _Reduced:
+    try:
+        interval = statistics.jackknife(value, n)
+    except Unscored as reason:
+        # Without one of the clips nothing is left to score: the value stands, an interval does not exist.
+        try:
+            return _Reduced(value(np.arange(n)), flags=flags)
+        except Unscored:
+            return _Reduced(None, reason=reason.reason, detail=reason.detail)
+    return _Reduced(interval.value, interval.low, interval.high, interval.method, flags=flags)

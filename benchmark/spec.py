@@ -1,0 +1,267 @@
+"""From a request to a spec: what exactly will be computed from which bytes. Two commands with one spec are the same run."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark import cases as gathering
+from benchmark import paths
+from benchmark.data import canonical, plain
+from benchmark.errors import InputError
+from benchmark.media import HashCache
+from benchmark.model import Adapter, Case, ProtocolSpec, Source, Split, Suite, Unit
+from benchmark.registry import find, registry
+from benchmark.request import Request
+
+FORMAT = 1
+"""Raised whenever the meaning of a spec changes, so that an old run is never mistaken for a new one."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip of the spec: how to look at it, its content's sha256, or why it cannot be used."""
+
+    source: Source
+    sha256: str | None = None
+    error: InputError | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A column of the result: finished outputs of that name, or a registered adapter that makes its clips.
+
+    view: how a made clip is looked at (offset, fps, ...); its path is not known yet.
+    """
+
+    name: str
+    adapter: Adapter | None = None
+    view: Source | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that decides a number. `to_json()` is what is hashed: contents by sha256, never paths."""
+
+    suite: Suite
+    split: Split
+    cases: tuple[Case, ...]
+    truths: Mapping[str, Clip]
+    methods: tuple[Method, ...]
+    outputs: Mapping[tuple[str, str], Clip]
+    real: Mapping[str, Clip]
+    protocols: tuple[ProtocolSpec, ...]
+    variants: Mapping[str, tuple[str, ...]]
+    asked: tuple[str, ...]
+    seeds: tuple[int, ...]
+    weights: str
+    device: str
+    references: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    def units(self) -> list[Unit]:
+        """Every unit in record order: method, case, seed. Finished outputs have one seed."""
+        return [Unit(m.name, c.id, seed) for m in self.methods for c in self.cases for seed in (self.seeds if m.adapter else (0,))]
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec's identity as plain data."""
+        return {
+            "format": FORMAT,
+            "suite": {"id": self.suite.id, "version": self.suite.version},
+            "split": self.split.id,
+            "protocols": [plain(protocol) for protocol in self.protocols],
+            "variants": {name: list(variants) for name, variants in self.variants.items()},
+            "methods": [
+                {
+                    "name": m.name,
+                    "kind": "adapter" if m.adapter else "outputs",
+                    "version": m.adapter.version if m.adapter else None,
+                    "view": _view(m.view),
+                }
+                for m in self.methods
+            ],
+            "seeds": list(self.seeds),
+            "weights": self.weights,
+            "device": self.device.partition(":")[0],
+            "cases": [self._case_json(case) for case in self.cases],
+            "real": {stem: _clip_json(clip) for stem, clip in self.real.items()},
+        }
+
+    def _case_json(self, case: Case) -> dict[str, Any]:
+        truth = self.truths.get(case.id)
+        return {
+            "id": case.id,
+            "truth": _clip_json(truth) if truth else None,
+            "reference": self.references.get(case.id),
+            "reference_frame": case.reference_frame,
+            "prompt": case.prompt,
+            "outputs": {m.name: _clip_json(self.outputs[m.name, case.id]) for m in self.methods if (m.name, case.id) in self.outputs},
+        }
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the canonical JSON."""
+        return hashlib.sha256(canonical(self.to_json()).encode()).hexdigest()
+
+    @property
+    def default_out(self) -> Path:
+        """runs/<suite>-<first 8 of the hash>: the same command meets its own run."""
+        return Path("runs") / f"{self.suite.id}-{self.sha256[:8]}"
+
+
+def _view(source: Source | None) -> dict[str, Any]:
+    return {key: value for key, value in plain(source).items() if key != "path" and value is not None} if source else {}
+
+
+def _clip_json(clip: Clip) -> dict[str, Any]:
+    view = _view(clip.source)
+    return {"sha256": clip.sha256, **view} if clip.error is None else {"error": clip.error.code, **view}
+
+
+def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
+    """Look at the disk and settle what will be computed.
+
+    Raises InputError (exit 2) for anything that makes the whole request unusable; a single bad clip becomes a Clip with its error.
+    """
+    hashes = hashes or HashCache(paths.cache_dir())
+    suite, named = _suite(request)
+    request = dataclasses.replace(
+        request, data=request.data or (named if not (request.truth or request.cases_file or request.outputs) else None)
+    )
+    rooted = bool(request.truth or request.data or request.cases_file or request.outputs or request.real)
+    notes: list[str] = []
+    if not rooted and suite.fallback and not suite.make:
+        notes.append(
+            f"no data named for suite {suite.id} (--truth, --data, BENCHMARK_DATA or the configuration): running {suite.fallback} instead"
+        )
+        suite = find(registry().suites, suite.fallback, "suite")
+    split = _split(request, suite)
+    if suite.make and not rooted:
+        maker = find(registry().makers, suite.make, "maker")
+        found = gathering.from_made(maker.build(paths.cache_dir() / "suites" / f"{suite.make}-{maker.version}"), request, split)
+    elif rooted:
+        found = gathering.gather(request, suite, split)
+    else:
+        raise InputError(
+            f"suite {suite.id} has no data of its own",
+            code="no-data",
+            expected="--truth DIR, --data ROOT or BENCHMARK_DATA",
+            hint=f"hvbench explain {suite.id}",
+        )
+    methods = _methods(request, suite, found, made=bool(suite.make and not rooted))
+    protocols = tuple(
+        find(registry().protocols, name, "protocol") for name in dict.fromkeys(request.protocols or (suite.default_protocol,))
+    )
+    for name in request.metrics:
+        registry().variant(name)
+    variants = {
+        p.id: tuple(dict.fromkeys((*_known(p), *request.metrics) if request.protocols or not request.metrics else request.metrics))
+        for p in protocols
+    }
+    truths = {case.id: _hashed(case.truth, hashes, found.pinned) for case in found.cases if case.truth}
+    outputs: dict[tuple[str, str], Clip] = {}
+    for name, clips in found.outputs.items():
+        for case in found.cases:
+            if case.id in clips:
+                outputs[name, case.id] = _hashed(clips[case.id], hashes, found.pinned)
+            else:
+                where = request.outputs.get(name)
+                missing = InputError(
+                    "no clip for this case",
+                    code="missing-clip",
+                    path=where,
+                    found=f"no {case.id}.* of method {name}",
+                    expected=f"a clip with stem {case.id!r}",
+                )
+                outputs[name, case.id] = Clip(Source(where or Path(case.id)), None, missing)
+    return Spec(
+        suite=suite,
+        split=_named_split(found.split, split),
+        cases=found.cases,
+        truths=truths,
+        methods=methods,
+        outputs=outputs,
+        real={stem: _hashed(entry, hashes, found.pinned) for stem, entry in found.real.items()},
+        protocols=protocols,
+        variants=variants,
+        asked=request.metrics,
+        seeds=tuple(dict.fromkeys(request.seeds)),
+        weights=request.weights,
+        device=request.device,
+        references={case.id: hashes.sha256(case.reference) for case in found.cases if case.reference and case.reference.exists()},
+        notes=(*notes, *found.notes),
+    )
+
+
+def _known(protocol: ProtocolSpec) -> tuple[str, ...]:
+    for name in protocol.variants:
+        registry().variant(name)
+    return protocol.variants
+
+
+def _suite(request: Request) -> tuple[Suite, Path | None]:
+    name = request.suite
+    if name is None and request.cases_file:
+        name = gathering.read_file(request.cases_file).suite
+    if name is None:
+        raise InputError("no suite named", code="usage", expected="--suite NAME", hint="hvbench ls suites")
+    suite = find(registry().suites, name, "suite")
+    root = paths.data_root(suite.id)
+    return suite, root[0] if root else None
+
+
+def _split(request: Request, suite: Suite) -> Split:
+    folders = bool(request.truth or request.outputs or request.cases_file or request.real) and not request.data
+    wanted = request.split or ("folder" if folders else suite.default_split)
+    for split in suite.splits:
+        if split.id == wanted:
+            return split
+    if wanted == "folder":
+        return Split(id="folder", summary="every clip found in the folders named on the command line")
+    raise InputError(
+        f"suite {suite.id} has no such split", code="unknown-name", found=repr(wanted), expected=", ".join(s.id for s in suite.splits)
+    )
+
+
+def _named_split(name: str | None, split: Split) -> Split:
+    return split if name in (None, split.id) else Split(id=str(name), summary="named by cases.toml")
+
+
+def _methods(request: Request, suite: Suite, found: gathering.Gathered, *, made: bool) -> tuple[Method, ...]:
+    wanted = request.adapters or (suite.adapters if made else ())
+    methods = [Method(name) for name in found.outputs]
+    for name in dict.fromkeys(wanted):
+        adapter = find(registry().adapters, name, "adapter")
+        if name in found.outputs:
+            raise InputError("two methods of one name", code="collision", found=name)
+        methods.append(Method(name, adapter, gathering.source(Path(), name, request)))
+    if not methods:
+        raise InputError(
+            "there is nothing to score", code="usage", expected="--outputs NAME=DIR or --adapter NAME", hint="hvbench ls adapters"
+        )
+    if not found.cases:
+        raise InputError("there is no case to score", code="empty")
+    return tuple(methods)
+
+
+def _hashed(source: Source, hashes: HashCache, pinned: Mapping[Path, str]) -> Clip:
+    try:
+        digest = hashes.sha256(source.path)
+    except InputError as error:
+        return Clip(source, None, error)
+    except OSError as error:
+        return Clip(source, None, InputError("cannot be read", code="unreadable", path=source.path, found=str(error)))
+    if source.path in pinned and pinned[source.path] != digest:
+        raise InputError(
+            "is not the file the manifest pins",
+            code="hash-mismatch",
+            path=source.path,
+            found=f"sha256 {digest}",
+            expected=f"sha256 {pinned[source.path]}",
+            hint="restore the file, or write the manifest anew: hvbench manifest",
+        )
+    return Clip(source, digest)

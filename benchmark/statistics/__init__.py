@@ -1,0 +1,45 @@
+"""Statistics of the benchmark: distances of feature sets, intervals over clips, paired comparisons. Pure functions, numpy only, seeded.
+
+What is used where, and how well it does, stands in docs/statistics.md.
+"""
+
+from __future__ import annotations
+
+from benchmark.statistics.comparisons import (
+    Comparison,
+    Judged,
+    SignFlip,
+    family,
+    holm,
+    jackknife_difference,
+    paired,
+    sign_flip,
+    verdict,
+)
+from benchmark.statistics.frechet import frechet_distance, frechet_from_moments, kid
+from benchmark.statistics.intervals import Interval, SampleBias, Statistic, jackknife, small_sample_bias, t_interval
+from benchmark.statistics.student import detectable_difference, t_quantile, t_tail
+
+__all__ = [
+    "Comparison",
+    "Interval",
+    "Judged",
+    "SampleBias",
+    "SignFlip",
+    "Statistic",
+    "detectable_difference",
+    "family",
+    "frechet_distance",
+    "frechet_from_moments",
+    "holm",
+    "jackknife",
+    "jackknife_difference",
+    "kid",
+    "paired",
+    "sign_flip",
+    "small_sample_bias",
+    "t_interval",
+    "t_quantile",
+    "t_tail",
+    "verdict",
+]

@@ -1,0 +1,88 @@
+"""Is a record what it says it is? Is a cases.toml what it pins?"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from benchmark import cases, paths, scores
+from benchmark.data import plain
+from benchmark.errors import InputError
+from benchmark.media import HashCache
+from benchmark.record import HEADER, JOURNAL, SCORES, load, read_journal
+from benchmark.registry import find, registry
+from benchmark.request import Request
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The shipped JSON Schema `run`, `journal` or `scores`."""
+    text = files("benchmark").joinpath(f"schemas/{name}.schema.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def validate(path: Path) -> list[str]:
+    """Findings, one line each; empty when all is well. Raises InputError when `path` is neither a run nor a cases.toml."""
+    if path.is_file():
+        return _cases(path)
+    record = load(path)
+    findings = [*_against("run", record.header, path / HEADER)]
+    for number, entry in enumerate(read_journal(path / JOURNAL), 1):
+        findings += _against("journal", entry, path / f"{JOURNAL}:{number}")
+    if not (path / SCORES).exists():
+        return [*findings, f"{path}: not finished (status {record.status}); hvbench resume {path}"]
+    stored = json.loads((path / SCORES).read_text(encoding="utf-8"))
+    findings += _against("scores", stored, path / SCORES)
+    if findings:
+        return findings
+    if stored["spec_sha256"] != record.header["spec_sha256"]:
+        findings.append(f"{path / SCORES}: belongs to spec {stored['spec_sha256'][:8]}, the header says {record.header['spec_sha256'][:8]}")
+    again = [plain(row) for row in scores.build(record, paths.cache_dir() / "features")]
+    for old, new in zip(stored["scores"], again, strict=False):
+        if old != new:
+            where = f"{old['adapter']} {old['protocol']} {old['metric']}@{old['variant']}"
+            keys = [key for key in new if old.get(key) != new[key]]
+            findings.append(f"{path / SCORES}: {where}: {', '.join(f'{k} is {old.get(k)!r}, the journal gives {new[k]!r}' for k in keys)}")
+    if len(stored["scores"]) != len(again):
+        findings.append(f"{path / SCORES}: {len(stored['scores'])} rows, the journal gives {len(again)}")
+    return findings + _inputs(record.header["inputs"])
+
+
+def _inputs(inputs: dict[str, str]) -> list[str]:
+    """Clips that are still there must still be the ones that were scored; clips that have gone are no finding."""
+    hashes = HashCache(paths.cache_dir())
+    return [
+        f"{name}: has changed since it was scored (sha256 {found[:12]}..., scored {digest[:12]}...)"
+        for name, digest in inputs.items()
+        if Path(name).exists() and (found := hashes.sha256(Path(name))) != digest
+    ]
+
+
+def _cases(path: Path) -> list[str]:
+    table = cases.read_file(path)
+    suite = find(registry().suites, table.suite or "tiktok", "suite")
+    found = cases.from_file(path, Request(suite=suite.id, cases_file=path))
+    findings = []
+    hashes = HashCache(paths.cache_dir())
+    sources = (
+        [case.truth for case in found.cases if case.truth]
+        + [clip for clips in found.outputs.values() for clip in clips.values()]
+        + list(found.real.values())
+    )
+    for source in sources:
+        try:
+            digest = hashes.sha256(source.path)
+        except InputError as error:
+            findings.append(str(error))
+            continue
+        if found.pinned.get(source.path, digest) != digest:
+            findings.append(f"{source.path}: sha256 {digest}, the manifest pins {found.pinned[source.path]}")
+    return findings
+
+
+def _against(name: str, data: object, where: Path) -> list[str]:
+    import jsonschema
+
+    checker = jsonschema.Draft202012Validator(schema(name))
+    return [f"{where}: {'/'.join(map(str, error.absolute_path)) or 'top'}: {error.message[:200]}" for error in checker.iter_errors(data)]

@@ -1,0 +1,299 @@
+"""The weights catalogue at work: find, check, load safely, fetch, import; and weights by formula for rehearsal and parity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark import paths
+from benchmark.errors import InputError, Unscored
+from benchmark.registry import WeightsEntry, find, registry
+
+TIMEOUT = 10.0
+"""Seconds a server may stay silent before a pull gives up."""
+SEEDED = "seeded-1"
+Tensors = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Located:
+    """A weight file that is here. origin: `real` (hash published and equal) or `first-use` (hash never published, recorded when it first came)."""
+
+    path: Path
+    sha256: str
+    origin: str
+
+
+def entry(name: str) -> WeightsEntry:
+    """The catalogue's entry of that name; InputError that lists the names otherwise."""
+    return find(registry().weights, name, "weights entry")
+
+
+def users(name: str) -> list[str]:
+    """The variants that need this file."""
+    known = registry()
+    extractors = {e.name for e in known.extractors.values() if e.item.weights == name}
+    return [f"{m.name}@{v.id}" for m in known.metrics.values() for v in m.item.variants if getattr(v, "extractor", None) in extractors]
+
+
+def locate(item: WeightsEntry, folder: Path | None = None) -> Located | None:
+    """The first file of that name in the weight folders, checked. None when there is none. Raises InputError for a file that is not the one."""
+    for root in paths.weights_folders(folder):
+        path = root / item.file
+        if path.is_file():
+            return check(item, path)
+    return None
+
+
+def check(item: WeightsEntry, path: Path) -> Located:
+    """Size and sha256 against the catalogue, or against what was recorded at first use."""
+    size = path.stat().st_size
+    if item.bytes is not None and size != item.bytes:
+        raise InputError(
+            f"is not the whole file {item.name}",
+            code="weights-size",
+            path=path,
+            found=f"{size:,} bytes",
+            expected=f"{item.bytes:,} bytes",
+            hint=f"hvbench weights pull {item.name}",
+        )
+    digest = _sha256(path)
+    if item.sha256 is not None:
+        if digest != item.sha256:
+            raise InputError(
+                f"is not {item.name}",
+                code="weights-hash",
+                path=path,
+                found=f"sha256 {digest}",
+                expected=f"sha256 {item.sha256}",
+                hint=f"hvbench weights pull {item.name}",
+            )
+        return Located(path, digest, "real")
+    known = _first_use().get(item.name)
+    if known is not None and known != digest:
+        raise InputError(
+            f"is not the {item.name} first used on this machine",
+            code="weights-hash",
+            path=path,
+            found=f"sha256 {digest}",
+            expected=f"sha256 {known} (recorded at first use in {_first_use_file()})",
+        )
+    if known is None:
+        _record_first_use(item.name, digest)
+    return Located(path, digest, "first-use")
+
+
+def load(item: WeightsEntry, located: Located) -> Tensors:
+    """The file's tensors as arrays, without running anything in it: safetensors, or torch with weights_only=True.
+
+    Raises InputError (`weights-unsafe`) for a pickle that holds more than tensors, (`weights-broken`) for a file that does not parse.
+    """
+    if item.format == "safetensors":
+        from safetensors.numpy import load_file
+
+        try:
+            return dict(load_file(located.path))
+        except Exception as error:
+            raise _broken(item, located.path, error) from error
+    if item.format == "torch":
+        import pickle
+
+        import torch
+
+        try:
+            state = torch.load(located.path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise InputError(
+                "holds more than tensors and is not unpickled",
+                code="weights-unsafe",
+                path=located.path,
+                found=str(error).splitlines()[0],
+                expected="a state dict",
+                hint="convert it to safetensors where you trust it",
+            ) from error
+        except (RuntimeError, EOFError, OSError, ValueError) as error:
+            raise _broken(item, located.path, error) from error
+        return {str(key): value.numpy() for key, value in state.items() if hasattr(value, "numpy")}
+    raise InputError(
+        f"a {item.format} file holds no plain tensors", code="weights-format", path=located.path, expected="safetensors or torch"
+    )
+
+
+def _broken(item: WeightsEntry, path: Path, error: BaseException) -> InputError:
+    return InputError(
+        f"does not parse as {item.format}",
+        code="weights-broken",
+        path=path,
+        found=str(error).splitlines()[0][:200],
+        hint=f"hvbench weights pull {item.name}",
+    )
+
+
+def state_for(
+    name: str | None, shapes: Callable[[], Mapping[str, tuple[int, ...]]] | None, mode: str, folder: Path | None = None
+) -> tuple[Tensors, str, str]:
+    """(tensors, weights label, sha256) for an extractor. mode: `real` or `seeded`.
+
+    Raises Unscored(`weights-missing`) with the command that fetches them, Unscored(`weights-unusable`) when the file here is not the one.
+    """
+    if name is None:
+        return {}, "none", "none"
+    if mode == "seeded":
+        if shapes is None:
+            raise Unscored("weights-missing", f"{name} cannot be drawn by formula: its tensor shapes are not known")
+        return {key: seeded_tensor(key, shape) for key, shape in shapes().items()}, SEEDED, SEEDED
+    item = entry(name)
+    try:
+        located = locate(item, folder)
+        if located is None:
+            raise Unscored("weights-missing", f"hvbench weights pull {name}")
+        tensors = load(item, located)
+        if shapes is not None:
+            _same_keys(tensors, shapes(), located.path)
+    except InputError as error:
+        raise Unscored("weights-unusable", str(error)) from error
+    return tensors, located.origin, located.sha256
+
+
+def _same_keys(found: Mapping[str, NDArray[Any]], wanted: Mapping[str, tuple[int, ...]], path: Path) -> None:
+    missing = [key for key in wanted if key not in found]
+    extra = [key for key in found if key not in wanted]
+    other = [key for key, shape in wanted.items() if key in found and tuple(found[key].shape) != tuple(shape)]
+    if missing or extra or other:
+        said = [f"{label} {', '.join(keys[:3])}" for label, keys in (("lacks", missing), ("has", extra), ("other shape", other)) if keys]
+        raise InputError("is the weights of another network", code="weights-keys", path=path, found="; ".join(said))
+
+
+# ---------------------------------------------------------------------------------------------------------------- by formula
+
+
+def hashed(key: str, size: int) -> NDArray[np.uint64]:
+    """(size,) well mixed 64-bit integers of a stream named by `key`: SplitMix64 (Steele et al. 2014) seeded with sha256(key). Same on every platform."""
+    state = np.uint64(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little"))
+    z = state + np.arange(1, size + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
+    mixed: NDArray[np.uint64] = z ^ (z >> np.uint64(31))
+    return mixed
+
+
+def seeded_tensor(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """A tensor drawn from its own name (`seeded-1`): filters centred and uniform within 3/sqrt(fan_in), norm weights near 1 (a quarter in `bn3`),
+    biases and running means small, running variances 0.6..1.6, counters 0. Integers up to one float64 product, so equal to the bit everywhere."""
+    count = int(np.prod(shape, dtype=np.int64))
+    if name.endswith("num_batches_tracked"):
+        return np.zeros(shape, np.int64)
+    bits = (hashed(name, count) >> np.uint64(40)).astype(np.int64)
+    signed = bits / 2.0**23 - 1
+    if len(shape) >= 2:
+        fan_in = count // shape[0]
+        rows = bits.reshape(shape[0], fan_in)
+        values = (rows * fan_in - rows.sum(axis=1, keepdims=True)) * (3 / np.sqrt(np.float64(fan_in)) / (fan_in * 2.0**23))
+    elif name.endswith("running_var"):
+        values = 0.6 + bits / 2.0**24
+    elif name.endswith("running_mean"):
+        values = 0.1 * signed
+    elif name.endswith("weight"):
+        values = (1 + 0.1 * signed) * (0.25 if "bn3" in name else 1)
+    else:
+        values = 0.05 * signed
+    return values.reshape(shape).astype(np.float32)
+
+
+# ------------------------------------------------------------------------------------------------------------- pull, import
+
+
+def pull(item: WeightsEntry, *, offline: bool = False, report: Callable[[str], None] = lambda line: None) -> Located:
+    """Fetch into the cache: every url in turn, checked, moved into place only when whole. Raises InputError after seconds, not minutes."""
+    here = locate(item)
+    if here is not None:
+        return here
+    if offline or not item.urls:
+        raise InputError(
+            f"{item.name} is not here",
+            code="offline",
+            found="--offline" if offline else "no public address",
+            expected=item.file,
+            hint="hvbench weights import FOLDER",
+        )
+    target = paths.cache_dir() / "weights" / item.file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for url in item.urls:
+        size = f"{item.bytes / 1e6:.0f} MB" if item.bytes else "size unknown"
+        report(f"pulling {item.name} ({size}, licence {item.licence}) from {url}")
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, temporary.open("wb") as file:
+                while block := answer.read(1 << 20):
+                    file.write(block)
+            located = check(item, temporary)
+            temporary.replace(target)
+            return Located(target, located.sha256, located.origin)
+        except (urllib.error.URLError, OSError, InputError) as error:
+            failures.append(f"{url}: {error}")
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+    raise InputError(
+        f"{item.name} could not be fetched",
+        code="pull-failed",
+        found="; ".join(failures),
+        hint="hvbench weights import FOLDER, or try again",
+    )
+
+
+def import_folder(folder: Path, names: tuple[str, ...] = ()) -> Iterator[tuple[WeightsEntry, Located]]:
+    """Copy every catalogue file found in `folder` into the cache, checked. Raises InputError for an absent folder or a file that is not the one."""
+    import shutil
+
+    if not folder.is_dir():
+        raise InputError("no such folder", code="absent", path=folder)
+    wanted = [entry(name) for name in names] or [e.item for e in registry().weights.values()]
+    target = paths.cache_dir() / "weights"
+    target.mkdir(parents=True, exist_ok=True)
+    for item in wanted:
+        path = folder / item.file
+        if not path.is_file():
+            if names:
+                raise InputError("the folder does not hold this file", code="absent", path=path, expected=item.file)
+            continue
+        located = check(item, path)
+        temporary = target / f".{item.file}.{os.getpid()}.tmp"
+        shutil.copyfile(path, temporary)
+        temporary.replace(target / item.file)
+        yield item, Located(target / item.file, located.sha256, located.origin)
+
+
+def _first_use_file() -> Path:
+    return paths.cache_dir() / "weights" / "first-use.json"
+
+
+def _first_use() -> dict[str, str]:
+    path = _first_use_file()
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def _record_first_use(name: str, digest: str) -> None:
+    path = _first_use_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = {**_first_use(), name: digest}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(table, indent=1, sort_keys=True), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,162 @@
+"""Does one method truly beat another? Paired by clip, Holm over the protocol's primary variants."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark import statistics
+from benchmark.errors import InputError
+from benchmark.record import Record, load
+from benchmark.registry import Verb
+from reports._table import Cell, Table, number
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant's comparison: a and b are the means over the clips both methods have."""
+
+    protocol: str
+    name: str
+    primary: bool
+    a: float
+    b: float
+    decimals: int
+    judged: statistics.Judged
+    left_out: tuple[str, ...]
+
+
+def rows(record: Record, of: str, over: str, protocol: str, margins: Mapping[str, float]) -> tuple[list[Row], list[str]]:
+    """Comparisons of every variant both methods have clip values for, and notes. The family for Holm is the primary variants; others are unadjusted."""
+    found: list[tuple[str, bool, dict[str, Any], statistics.Comparison, float, float, tuple[str, ...]]] = []
+    notes = []
+    cases = [case["id"] for case in record.header["spec"]["cases"]]
+    for score in (row for row in record.scores if row["protocol"] == protocol and row["adapter"] == of):
+        name = f"{score['metric']}@{score['variant']}"
+        ours, theirs = record.clip_values(of, protocol, name), record.clip_values(over, protocol, name)
+        shared = [case for case in cases if case in ours and case in theirs]
+        if not shared:
+            notes.append(f"{name}: no clip is scored for both")
+            continue
+        left = tuple(case for case in cases if case not in shared)
+        a, b = np.array([ours[c] for c in shared]), np.array([theirs[c] for c in shared])
+        compared = statistics.paired(a, b, score["higher_is_better"], margin=margins.get(name))
+        found.append((name, score["primary"], score, compared, float(a.mean()), float(b.mean()), left))
+    family = statistics.family([c for _, primary, _, c, *_ in found if primary])
+    judged = iter(family)
+    result = []
+    for name, primary, score, compared, a_mean, b_mean, left in found:
+        verdict = next(judged) if primary else statistics.Judged(compared, compared.p, statistics.verdict(compared, compared.p))
+        result.append(Row(protocol, name, primary, a_mean, b_mean, score["decimals"], verdict, left))
+    return result, notes
+
+
+def table(record: Record, of: str, over: str, protocol: str, margins: Mapping[str, float]) -> Table:
+    """The comparison as a Table."""
+    found, notes = rows(record, of, over, protocol, margins)
+    cells = []
+    for row in found:
+        c = row.judged.comparison
+        interval = f"[{number(c.low, row.decimals)}, {number(c.high, row.decimals)}]" if c.low is not None and c.high is not None else "-"
+        p = "-" if row.judged.p is None else f"{row.judged.p:.3g}"
+        floor = "-" if c.smallest_p is None else f"{c.smallest_p:.3g}"
+        effect = "-" if c.effect is None else f"{c.effect:.2f}"
+        mark = "" if row.primary else "[n]"
+        cells.append(
+            [
+                Cell(row.name, note=mark),
+                Cell(number(row.a, row.decimals), value=row.a),
+                Cell(number(row.b, row.decimals), value=row.b),
+                Cell(number(c.difference, row.decimals), value=c.difference),
+            ]
+            + [
+                Cell(interval),
+                Cell(p, value=row.judged.p),
+                Cell(floor, value=c.smallest_p),
+                Cell(effect, value=c.effect),
+                Cell(str(c.n), value=float(c.n)),
+                Cell(row.judged.verdict),
+            ]
+        )
+    left = sorted({case for row in found for case in row.left_out})
+    foot = [
+        "exact sign-flip over clips (100,000 seeded flips beyond 20); p Holm-adjusted over the protocol's primary variants; interval of the difference: Student-t, nominal 95 %"
+    ]
+    if any(not row.primary for row in found):
+        foot.append("[n] not primary: p is not adjusted, read it as description")
+    if left:
+        foot.append(f"clips not scored for both and left out: {', '.join(left)}")
+    pooling = next(p["pooling"] for p in record.header["protocols"] if p["id"] == protocol)
+    if pooling == "frames":
+        foot.append("means here are over clips (pairs are clips), so they differ slightly from the protocol's mean over all frames")
+    heads = ["variant", of, over, "difference", "interval", "p", "smallest p", "effect", "clips", "verdict"]
+    return Table(
+        f"{record.header['suite']['id']}/{record.header['split']['id']} : {protocol} : {of} over {over}", heads, cells, [*foot, *notes]
+    )
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_argument("--of", required=True, metavar="A", help="the method that is claimed to be better")
+    parser.add_argument("--over", required=True, metavar="B", help="its baseline")
+    parser.add_argument("--protocol", action="append", default=[], metavar="NAME")
+    parser.add_argument(
+        "--margin",
+        action="append",
+        default=[],
+        metavar="M@V=X",
+        help="equivalence margin: `same` when the interval of the difference lies within +-X",
+    )
+    parser.add_argument("--format", choices=["terminal", "markdown", "csv", "json"], default="terminal")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    record = load(arguments.run)
+    if not record.scores:
+        raise InputError(
+            "the run is not finished",
+            code="unfinished",
+            path=arguments.run,
+            found=f"status {record.status}",
+            hint=f"hvbench resume {arguments.run}",
+        )
+    known = [m["name"] for m in record.header["spec"]["methods"]]
+    for name in (arguments.of, arguments.over):
+        if name not in known:
+            raise InputError("the run has no such method", code="unknown-name", path=arguments.run, found=name, expected=", ".join(known))
+    if arguments.of == arguments.over:
+        raise InputError("--of and --over name the same method", code="usage", found=arguments.of)
+    margins = _margins(arguments.margin)
+    protocols = arguments.protocol or [p["id"] for p in record.header["protocols"]]
+    for protocol in protocols:
+        record.view_of(protocol)
+    if arguments.format == "json":
+        data = [asdict(row) for protocol in protocols for row in rows(record, arguments.of, arguments.over, protocol, margins)[0]]
+        print(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1))
+        return 0
+    shown = [table(record, arguments.of, arguments.over, protocol, margins) for protocol in protocols]
+    print("\n\n".join(t.render(arguments.format, colour=sys.stdout.isatty() and arguments.format == "terminal") for t in shown))
+    return 0
+
+
+def _margins(words: list[str]) -> dict[str, float]:
+    margins = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        try:
+            margins[name] = float(value)
+        except ValueError:
+            margins[name] = -1.0
+        if not equals or margins[name] <= 0:
+            raise InputError("--margin takes METRIC@VARIANT=X with X above 0", code="usage", found=word)
+    return margins
+
+
+VERB = Verb(name="compare", summary="does one method of a run beat another?", configure=_configure, run=_run)

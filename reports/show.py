@@ -1,0 +1,151 @@
+"""The table of a run: one block a protocol, one row a method."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmark.record import Record, load
+from benchmark.registry import Verb
+from reports._table import Cell, Table, number
+
+MARKS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def tables(record: Record, protocols: list[str] | None = None) -> list[Table]:
+    """A Table per protocol, in the order of the run."""
+    names = [p["id"] for p in record.header["protocols"] if not protocols or p["id"] in protocols]
+    return [_table(record, name) for name in names]
+
+
+def _table(record: Record, protocol: str) -> Table:
+    rows = [row for row in record.scores if row["protocol"] == protocol]
+    methods = list(dict.fromkeys(row["adapter"] for row in rows))
+    variants = list(dict.fromkeys(f"{row['metric']}@{row['variant']}" for row in rows))
+    by = {(row["adapter"], f"{row['metric']}@{row['variant']}"): row for row in rows}
+    notes: dict[str, str] = {}
+    cells: list[list[Cell]] = []
+    ranks = {name: _ranks([by[m, name] for m in methods]) for name in variants}
+    for method in methods:
+        line = [Cell(method)]
+        for name in variants:
+            line.append(_cell(by[method, name], ranks[name].get(method, 0), notes))
+        some = by[method, variants[0]]
+        counts = [by[method, name] for name in variants]
+        clips = sorted({row["n_clips"] for row in counts})
+        failed = max(row["n_failed"] for row in counts)
+        line.append(Cell("/".join(map(str, clips)), value=float(some["n_clips"])))
+        line.append(Cell(str(failed) if failed else "0", value=float(failed)))
+        cells.append(line)
+    heads = [_head(name, next(row for row in rows if f"{row['metric']}@{row['variant']}" == name)) for name in variants]
+    pooling = {"clips": "mean over frames, then clips", "frames": "every frame weighs the same"}[
+        next(p["pooling"] for p in record.header["protocols"] if p["id"] == protocol)
+    ]
+    methods_of = sorted({row["ci_method"] for row in rows if row["ci_low"] is not None})
+    foot = [f"{pooling}; half-width of the interval: {', '.join(methods_of)}, nominal 95 %, over clips"] if methods_of else [pooling]
+    foot += [f"{mark} {text}" for text, mark in notes.items()]
+    suite = record.header["suite"]
+    return Table(f"{suite['id']}/{record.header['split']['id']} : {protocol}", ["method", *heads, "clips", "failed"], cells, foot)
+
+
+def _head(name: str, row: dict[str, Any]) -> str:
+    arrow = {True: " ↑", False: " ↓", None: ""}[row["higher_is_better"]]
+    return f"{name}{arrow}"
+
+
+def _cell(row: dict[str, Any], rank: int, notes: dict[str, str]) -> Cell:
+    if row["value"] is None:
+        why = f"{row['reason']}: {row['detail']}" if row["detail"] else row["reason"]
+        return Cell("-", note=_mark(f"unscored, {why}", notes))
+    text = number(row["value"], row["decimals"])
+    if row["ci_low"] is not None:
+        text += f" ±{number((row['ci_high'] - row['ci_low']) / 2, row['decimals'])}"
+    flags = [flag for flag in row["flags"] if flag != "incomplete"]
+    if "incomplete" in row["flags"]:
+        flags.append("incomplete: over the scored clips only")
+    if row["n_left_out"]:
+        flags.append(f"{row['n_left_out']} frames left out")
+    return Cell(text, rank, _mark(", ".join(flags), notes) if flags else "", row["value"])
+
+
+def _mark(text: str, notes: dict[str, str]) -> str:
+    if text not in notes:
+        notes[text] = f"[{MARKS[len(notes)] if len(notes) < len(MARKS) else len(notes)}]"
+    return notes[text]
+
+
+def _ranks(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """{method: 1 or 2} among complete rows; ties share a rank. Nothing is ranked where fewer than two methods have a value or no direction is better."""
+    scored = [row for row in rows if row["value"] is not None and "incomplete" not in row["flags"]]
+    if len(scored) < 2 or scored[0]["higher_is_better"] is None:
+        return {}
+    values = sorted({row["value"] for row in scored}, reverse=scored[0]["higher_is_better"])
+    return {row["adapter"]: values.index(row["value"]) + 1 for row in scored if row["value"] in values[:2]}
+
+
+def clip_table(record: Record, protocol: str) -> Table:
+    """Every clip's value of every variant, method by method."""
+    rows = [row for row in record.scores if row["protocol"] == protocol]
+    variants = list(dict.fromkeys(f"{row['metric']}@{row['variant']}" for row in rows))
+    decimals = {f"{row['metric']}@{row['variant']}": row["decimals"] for row in rows}
+    cells, notes = [], []
+    for method in dict.fromkeys(row["adapter"] for row in rows):
+        values = {name: record.clip_values(method, protocol, name) for name in variants}
+        for case in (c["id"] for c in record.header["spec"]["cases"]):
+            line = [Cell(f"{method} {case}")]
+            line += [
+                Cell(number(values[n][case], decimals[n]), value=values[n][case]) if case in values[n] else Cell("-") for n in variants
+            ]
+            cells.append(line)
+            for unit, entry in record.journal.items():
+                if unit.adapter == method and unit.case == case:
+                    error = entry.get("error") or entry["views"].get(record.view_of(protocol), {}).get("error")
+                    if error:
+                        notes.append(f"{method} {case}: {error['what']}" + (f" ({error['found']})" if "found" in error else ""))
+    return Table(f"clips : {protocol}", ["clip", *variants], cells, notes)
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_argument("--protocol", action="append", default=[], metavar="NAME")
+    parser.add_argument("--format", choices=["terminal", "markdown", "csv", "json"], default="terminal")
+    parser.add_argument("--clips", action="store_true", help="every clip's value too")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    record = load(arguments.run)
+    if not record.scores:
+        print(f"{arguments.run}: not finished (status {record.status}); next: hvbench resume {arguments.run}", file=sys.stderr)
+        return 2
+    for protocol in arguments.protocol:
+        record.view_of(protocol)
+    terminal = arguments.format == "terminal"
+    colour = terminal and sys.stdout.isatty()
+    shown = tables(record, arguments.protocol)
+    if arguments.clips:
+        shown += [
+            clip_table(record, p["id"]) for p in record.header["protocols"] if not arguments.protocol or p["id"] in arguments.protocol
+        ]
+    banner = record.header["suite"]["banner"]
+    if banner and terminal:
+        print(f"*** {banner} ***\n")
+    print("\n\n".join(table.render(arguments.format, colour=colour) for table in shown))
+    if terminal:
+        print(f"\nrecord: {arguments.run}")
+        if getattr(arguments, "next", False):
+            print(_next(record))
+    return 0
+
+
+def _next(record: Record) -> str:
+    methods = [m["name"] for m in record.header["spec"]["methods"]]
+    lines = [f"next:   hvbench show {record.path} --clips"]
+    if len(methods) > 1:
+        lines.append(f"        hvbench compare {record.path} --of {methods[-1]} --over {methods[0]}")
+    lines.append(f"        hvbench explain {record.header['protocols'][0]['id']}")
+    return "\n".join(lines)
+
+
+VERB = Verb(name="show", summary="the table of a run", configure=_configure, run=_run)
