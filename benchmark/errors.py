@@ -1,6 +1,7 @@
 """What can go wrong, in words a user can act on.
 
-Two kinds leave this package: `InputError` (the user must change something, exit code 2) and `Unscored` (a number that honestly does not exist; the run goes on).
+Two kinds leave this package: `InputError` (the user must change something, exit code 2) and `Unscored` (a number that honestly does not exist;
+the run goes on).
 """
 
 from __future__ import annotations

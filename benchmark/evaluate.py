@@ -337,7 +337,7 @@ def _step(
     for track, generated, truth in wanted:
         key = (track.size, track.view.rules.size.filter)
         if key not in resized:
-            resized[key] = np.concatenate(list(pool.map(lambda part, k=key: _resize(part, *k), _split(chunk, pool))))  # type: ignore[misc]
+            resized[key] = np.concatenate(list(pool.map(partial(_resize, size=key[0], method=key[1]), _split(chunk, pool))))
         theirs = resized[key] if len(truth) == len(chunk) else resized[key][[j - start for j in truth]]
         ours = frames[[place[i] for i in generated]]
         slices = list(pool.map(partial(_compare, track), _split(ours, pool), _split(theirs, pool)))

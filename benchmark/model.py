@@ -91,7 +91,9 @@ class Unit:
 class FrameScore(Interface):
     """(generated, truth, counted) -> (n,) float64, one value a frame. Both sides share shape (n, h, w, 3) and range 0..255."""
 
-    def __call__(self, generated: Frames, truth: Frames, counted: Counted | None = None, /) -> Values: ...
+    def __call__(self, generated: Frames, truth: Frames, counted: Counted | None = None, /) -> Values:
+        """Score n aligned frames."""
+        ...
 
 
 def mean(values: Values) -> float:
@@ -180,7 +182,9 @@ class Metric:
 class Forward(Interface):
     """A network ready to run: a batch of constant shape (batch, ...) -> (batch, d) features as float32."""
 
-    def __call__(self, batch: NDArray[Any], /) -> NDArray[np.float32]: ...
+    def __call__(self, batch: NDArray[Any], /) -> NDArray[np.float32]:
+        """Run one batch."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

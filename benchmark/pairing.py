@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -153,7 +154,7 @@ def _nearest(generated: VideoInfo, truth: VideoInfo, source: Source, protocol: P
                 "output frames lie outside the truth's time",
                 code="uncovered",
                 path=generated.path,
-                found=f"{outside} of {len(times)}: output {float(times[0]):.3f}..{float(times[-1]):.3f} s, truth {float(truth.times[0]):.3f}..{float(truth.times[-1]):.3f} s",
+                found=f"{outside} of {len(times)}: output {_span(times)}, truth {_span(truth.times)}",
                 expected="output within the truth's duration",
                 hint="hvbench align tries offsets and rates; --fps NAME=F; --frames NAME=A:B",
             )
@@ -165,6 +166,10 @@ def _nearest(generated: VideoInfo, truth: VideoInfo, source: Source, protocol: P
         if abs(times[i] - now) <= half_out:
             matches[j] = i
     return matches
+
+
+def _span(times: Sequence[Fraction]) -> str:
+    return f"{float(times[0]):.3f}..{float(times[-1]):.3f} s"
 
 
 def sizes(generated: SIZE, truth: SIZE, rule: SizeRule, *, path: object, cropped: bool) -> SIZE:

@@ -81,6 +81,12 @@ class Record:
         return list(json.loads(path.read_text(encoding="utf-8"))["scores"]) if path.exists() else []
 
     @cached_property
+    def replicates(self) -> list[dict[str, Any]]:
+        """Set metrics without some of their clips (see scores.Replicates)."""
+        path = self.path / SCORES
+        return list(json.loads(path.read_text(encoding="utf-8"))["replicates"]) if path.exists() else []
+
+    @cached_property
     def journal(self) -> dict[Unit, dict[str, Any]]:
         """The last entry of every unit, in unit order."""
         entries = {Unit(e["adapter"], e["case"], e["seed"]): e for e in read_journal(self.path / JOURNAL)}
@@ -105,7 +111,8 @@ class Record:
         raise InputError("the run has no such protocol", code="unknown-name", path=self.path, found=protocol)
 
     def values(self) -> pa.Table:
-        """Per-frame values: adapter, case, seed, view, metric (`metric@variant`), frame (of the truth), generated (frame of the output), value (null = left out)."""
+        """Per-frame values: adapter, case, seed, view, metric (`metric@variant`), frame (of the truth), generated (frame of the output) and value
+        (null = left out)."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

@@ -229,11 +229,14 @@ def _work(settled: Spec, todo: plan.Plan, request: Request, writer: Writer, head
     reporter.stop()
     writer.compact()
     record = Record(writer.path, header)
-    rows = scores.build(record, shards)
-    write_atomic(
-        writer.path / SCORES, to_text({"schema": SCHEMA, "spec_sha256": header["spec_sha256"], "scores": [plain(row) for row in rows]})
-    )
+    write_atomic(writer.path / SCORES, to_text(scores_json(record, shards)))
     writer.header({**header, "status": "success"})
+
+
+def scores_json(record: Record, shards: Path) -> dict[str, Any]:
+    """The content of scores.json."""
+    rows, replicates = scores.build(record, shards)
+    return {"schema": SCHEMA, "spec_sha256": record.header["spec_sha256"], "scores": plain(rows), "replicates": plain(replicates)}
 
 
 def _complaint(result: UnitResult) -> str | None:

@@ -32,6 +32,21 @@ Reason = tuple[str, str]
 
 
 @dataclass(frozen=True)
+class Replicates:
+    """A set metric's value without some of its clips: what a comparison's jackknife needs, so that it reads records only.
+
+    clips: the scored cases in order. values: (deleted clip indices, value without them); the first has none deleted.
+    """
+
+    adapter: str
+    protocol: str
+    metric: str
+    variant: str
+    clips: tuple[str, ...]
+    values: tuple[tuple[tuple[int, ...], float], ...]
+
+
+@dataclass(frozen=True)
 class _Reduced:
     value: float | None
     low: float | None = None
@@ -40,19 +55,24 @@ class _Reduced:
     reason: str = ""
     detail: str = ""
     flags: tuple[str, ...] = ()
+    replicates: tuple[tuple[tuple[int, ...], float], ...] = ()
 
 
-def build(record: Record, shards: Path) -> list[Score]:
-    """Rows in (method, protocol, variant) order, from the record's header, journal and frame values alone (and stored features for set metrics)."""
+def build(record: Record, shards: Path) -> tuple[list[Score], list[Replicates]]:
+    """Rows in (method, protocol, variant) order, and the replicates of set metrics, from the record's header, journal and frame values alone
+    (and stored features for set metrics)."""
     spec = record.header["spec"]
     frames = _Frames(record)
-    rows = []
+    rows: list[Score] = []
+    replicates: list[Replicates] = []
     for method in spec["methods"]:
         for data in record.header["protocols"]:
             protocol = from_mapping(ProtocolSpec, data, where=str(record.path / HEADER))
             for name in spec["variants"][protocol.id]:
-                rows.append(_row(record, frames, Shards(shards), method["name"], protocol, name))
-    return rows
+                row, found = _row(record, frames, Shards(shards), method["name"], protocol, name)
+                rows.append(row)
+                replicates += [found] if found else []
+    return rows, replicates
 
 
 class _Frames:
@@ -81,7 +101,9 @@ def _groups(table: pa.Table) -> Iterator[tuple[tuple[Unit, str, str], NDArray[np
         yield (Unit(str(adapter), str(case), int(seed)), str(view), str(metric)), np.asarray(values[start:stop], np.float64)
 
 
-def _row(record: Record, frames: _Frames, shards: Shards, method: str, protocol: ProtocolSpec, name: str) -> Score:
+def _row(
+    record: Record, frames: _Frames, shards: Shards, method: str, protocol: ProtocolSpec, name: str
+) -> tuple[Score, Replicates | None]:
     metric, variant = registry().variant(name)
     header = record.header
     plan = header["plan"]
@@ -113,7 +135,7 @@ def _row(record: Record, frames: _Frames, shards: Shards, method: str, protocol:
     label = plan["networks"].get(getattr(variant, "extractor", None), {"weights": "none"})["weights"]
     flags = [*reduced.flags, *([label] if label not in ("none", "real") else []), *(["unverified"] if variant.unverified else [])]
     flags += ["incomplete"] if failed and reduced.value is not None else []
-    return Score(
+    score = Score(
         adapter=method,
         suite=header["suite"]["id"],
         suite_version=header["suite"]["version"],
@@ -138,6 +160,8 @@ def _row(record: Record, frames: _Frames, shards: Shards, method: str, protocol:
         decimals=_decimals(metric, variant),
         flags=tuple(flags),
     )
+    stored = isinstance(variant, SetVariant) and reduced.replicates
+    return score, Replicates(method, protocol.id, metric.name, variant.id, tuple(scored), reduced.replicates) if stored else None
 
 
 def _of(own: str | None, family: str) -> str:
@@ -186,7 +210,7 @@ def _over_frames(
     def value(kept: NDArray[np.intp]) -> float:
         return float(np.mean([pool(np.concatenate([clips[k][s] for k in kept]), variant)["value"] for s in range(len(seeds))]))
 
-    return _jackknifed(value, len(clips), len(clips))
+    return _jackknifed(value, len(clips))
 
 
 def _set(
@@ -218,16 +242,22 @@ def _set(
 
     rows = sum(len(clip[0]) for clip in ours)
     flags = [*(["rank-deficient"] if rows < ours[0][0].shape[1] else []), *(["few clips"] if len(ours) < FEW else [])]
-    return _jackknifed(value, len(ours), len(ours), tuple(flags))
+    return _jackknifed(value, len(ours), tuple(flags))
 
 
-def _jackknifed(value: Callable[[NDArray[np.intp]], float], n: int, clips: int, flags: tuple[str, ...] = ()) -> _Reduced:
+def _jackknifed(value: Callable[[NDArray[np.intp]], float], n: int, flags: tuple[str, ...] = ()) -> _Reduced:
+    calls: dict[tuple[int, ...], float] = {}
+
+    def told(kept: NDArray[np.intp]) -> float:
+        found = calls[tuple(np.setdiff1d(np.arange(n), kept).tolist())] = value(kept)
+        return found
+
     try:
-        interval = statistics.jackknife(value, n)
+        interval = statistics.jackknife(told, n)
     except Unscored as reason:
         # Without one of the clips nothing is left to score: the value stands, an interval does not exist.
         try:
             return _Reduced(value(np.arange(n)), flags=flags)
         except Unscored:
             return _Reduced(None, reason=reason.reason, detail=reason.detail)
-    return _Reduced(interval.value, interval.low, interval.high, interval.method, flags=flags)
+    return _Reduced(interval.value, interval.low, interval.high, interval.method, flags=flags, replicates=tuple(calls.items()))

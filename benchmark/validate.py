@@ -7,13 +7,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from benchmark import cases, paths, scores
-from benchmark.data import plain
+from benchmark import cases, paths
 from benchmark.errors import InputError
 from benchmark.media import HashCache
 from benchmark.record import HEADER, JOURNAL, SCORES, load, read_journal
 from benchmark.registry import find, registry
 from benchmark.request import Request
+from benchmark.run import scores_json
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def validate(path: Path) -> list[str]:
         return findings
     if stored["spec_sha256"] != record.header["spec_sha256"]:
         findings.append(f"{path / SCORES}: belongs to spec {stored['spec_sha256'][:8]}, the header says {record.header['spec_sha256'][:8]}")
-    again = [plain(row) for row in scores.build(record, paths.cache_dir() / "features")]
+    again = scores_json(record, paths.cache_dir() / "features")["scores"]
     for old, new in zip(stored["scores"], again, strict=False):
         if old != new:
             where = f"{old['adapter']} {old['protocol']} {old['metric']}@{old['variant']}"

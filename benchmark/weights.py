@@ -208,7 +208,8 @@ def seeded_tensor(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         values = (1 + 0.1 * signed) * (0.25 if "bn3" in name else 1)
     else:
         values = 0.05 * signed
-    return values.reshape(shape).astype(np.float32)
+    drawn: NDArray[np.float32] = values.reshape(shape).astype(np.float32)
+    return drawn
 
 
 # ------------------------------------------------------------------------------------------------------------- pull, import

@@ -40,6 +40,10 @@ def rows(record: Record, of: str, over: str, protocol: str, margins: Mapping[str
     cases = [case["id"] for case in record.header["spec"]["cases"]]
     for score in (row for row in record.scores if row["protocol"] == protocol and row["adapter"] == of):
         name = f"{score['metric']}@{score['variant']}"
+        if (as_sets := _sets(record, of, over, protocol, name, score["higher_is_better"], margins.get(name))) is not None:
+            compared, a_all, b_all = as_sets
+            found.append((name, score["primary"], score, compared, a_all, b_all, ()))
+            continue
         ours, theirs = record.clip_values(of, protocol, name), record.clip_values(over, protocol, name)
         shared = [case for case in cases if case in ours and case in theirs]
         if not shared:
@@ -56,6 +60,26 @@ def rows(record: Record, of: str, over: str, protocol: str, margins: Mapping[str
         verdict = next(judged) if primary else statistics.Judged(compared, compared.p, statistics.verdict(compared, compared.p))
         result.append(Row(protocol, name, primary, a_mean, b_mean, score["decimals"], verdict, left))
     return result, notes
+
+
+def _sets(
+    record: Record, of: str, over: str, protocol: str, name: str, higher_is_better: bool | None, margin: float | None
+) -> tuple[statistics.Comparison, float, float] | None:
+    """A set metric by the jackknife of the difference, the same clip deleted on both sides; None where the two were not scored on the same clips."""
+    both = []
+    for method in (of, over):
+        for item in record.replicates:
+            if (item["adapter"], item["protocol"], f"{item['metric']}@{item['variant']}") == (method, protocol, name):
+                both.append((item["clips"], {tuple(deleted): value for deleted, value in item["values"]}))
+    if len(both) < 2 or both[0][0] != both[1][0]:
+        return None
+    n = len(both[0][0])
+
+    def stored(values: Mapping[tuple[int, ...], float]) -> statistics.Statistic:
+        return lambda kept: values[tuple(np.setdiff1d(np.arange(n), kept).tolist())]
+
+    compared = statistics.jackknife_difference(stored(both[0][1]), stored(both[1][1]), n, higher_is_better, margin=margin)
+    return compared, both[0][1][()], both[1][1][()]
 
 
 def table(record: Record, of: str, over: str, protocol: str, margins: Mapping[str, float]) -> Table:
@@ -75,8 +99,6 @@ def table(record: Record, of: str, over: str, protocol: str, margins: Mapping[st
                 Cell(number(row.a, row.decimals), value=row.a),
                 Cell(number(row.b, row.decimals), value=row.b),
                 Cell(number(c.difference, row.decimals), value=c.difference),
-            ]
-            + [
                 Cell(interval),
                 Cell(p, value=row.judged.p),
                 Cell(floor, value=c.smallest_p),
@@ -87,7 +109,8 @@ def table(record: Record, of: str, over: str, protocol: str, margins: Mapping[st
         )
     left = sorted({case for row in found for case in row.left_out})
     foot = [
-        "exact sign-flip over clips (100,000 seeded flips beyond 20); p Holm-adjusted over the protocol's primary variants; interval of the difference: Student-t, nominal 95 %"
+        "p: exact sign-flip over clips (100,000 seeded flips beyond 20), Holm-adjusted over the protocol's primary variants",
+        "interval of the difference: Student-t over clips, nominal 95 %; effect: Cohen's d of the pairs with Hedges' correction",
     ]
     if any(not row.primary for row in found):
         foot.append("[n] not primary: p is not adjusted, read it as description")

@@ -13,7 +13,7 @@ from benchmark.media import images
 from benchmark.media.appearance import alpha_beside
 from benchmark.media.crop import crop_box
 from benchmark.media.ffv1 import damaged_slice
-from benchmark.media.probe import VideoInfo, opened, video_stream
+from benchmark.media.probe import REENCODE, VideoInfo, opened, video_stream
 from benchmark.model import Rect
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _SWS_MATRIX = {"bt709": 1, "fcc": 4, "bt601": 5, "smpte240m": 7, "bt2020": 9}
 _SWS_RANGE = {"limited": 1, "full": 2}
 _STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
 """Make decoders stop at damage instead of painting over it."""
-_AGAIN = "copy or download it again, or re-encode it with: ffmpeg -i IN -c:v libx264 -crf 12 OUT.mp4"
+_AGAIN = f"copy or download it again, or {REENCODE}"
 
 
 def decode(info: VideoInfo, *, crop: Rect | None = None, chunk: int = 16, threads: int = 2) -> Generator[NDArray[np.uint8], None, None]:
@@ -38,10 +38,12 @@ def decode(info: VideoInfo, *, crop: Rect | None = None, chunk: int = 16, thread
     threads: decoder threads; they cannot change a bit.
 
     Raises InputError before the first chunk for a bad crop (`bad-rect`); later `truncated` (fewer frames than counted), `corrupt` (damage
-    found), `frame-count` (more frames than counted), `size-change`, `alpha` (a pixel is not opaque; gif frames are composed onto the
-    canvas first, so only pixels never painted are transparent). Damage that leaves a valid bit stream cannot be found: usual for VP8, VP9
-    and MJPEG, common for HEVC without picture hashes, rare for H.264 and MPEG-4; FFV1 (with slice checksums, as `encode` writes it) and
-    PNG always show it.
+    found), `frame-count` (more frames than counted), `size-change`, `alpha` (a pixel is not opaque; gif frames are composed onto the canvas
+    first, so only pixels never painted are transparent).
+
+    Damage that leaves a valid bit stream cannot be found: usual for gif, VP8, VP9 and MJPEG, common for HEVC without picture hashes, rare
+    for H.264 and MPEG-4. FFV1 with checksums (as `encode` writes it) and PNG always show it. A whole frame that vanishes from a Matroska
+    file leaves only a gap in the times (`variable`) or a late start (a note).
     """
     if chunk < 1:
         raise ValueError(f"chunk must be at least 1, not {chunk}")

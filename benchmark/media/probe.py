@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif"
 """libavformat demuxers that may read a clip. Play lists and the like, which open further files, are not among them."""
+REENCODE = "re-encode it with: ffmpeg -i IN -c:v libx264 -crf 12 OUT.mp4"
 _HDR = {16: "PQ", 18: "HLG"}
 
 
@@ -92,8 +93,9 @@ def probe(path: Path, *, fps: Fraction | None = None) -> VideoInfo:
 
     Frames are counted by demuxing every packet, timestamps are the packets'; only the first frame is decoded, for its size and colour.
     Packets that an edit list discards, hidden VP8 frames and gif packets without a picture do not count. fps overrides the rate: frame i
-    is then at i / fps. Raises InputError: `absent`, `unreadable`, `empty-file`, `not-a-video`, `no-video-stream`, `no-frames`,
-    `truncated`, `corrupt`, `rotation`, `colour-matrix`, `bad-fps`, and for folders those of `images.frame_folder` and `images.look`.
+    is then at i / fps. Raises InputError: `absent`, `unreadable`, `empty-file`, `not-a-video`, `no-video-stream`, `unknown-codec`,
+    `no-frames`, `truncated`, `corrupt`, `rotation`, `colour-matrix`, `bad-fps`, and for folders those of `images.frame_folder` and
+    `images.look`.
     """
     if fps is not None and fps <= 0:
         raise InputError("a frame rate must be above 0", code="bad-fps", path=path, found=str(fps))
@@ -123,16 +125,22 @@ def opened(path: Path) -> InputContainer:
         raise InputError("the clip cannot be read", code="unreadable", path=path, found=str(error)) from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(
-            "not a video file that can be read", code="not-a-video", path=path, found=str(error), expected="mp4, mov, mkv, webm, avi or gif"
+            "not a video file that can be read",
+            code="not-a-video",
+            path=path,
+            found=_reason(error),
+            expected="mp4, mov, mkv, webm, avi or gif",
         ) from None
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The first stream of moving pictures (cover art is none); InputError `no-video-stream` where there is none."""
+    """The first stream of moving pictures (cover art is none); InputError `no-video-stream`, or `unknown-codec` where nothing can decode it."""
     from av.stream import Disposition
 
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
+            if getattr(stream, "codec_context", None) is None:  # None is real, though the stub rules it out
+                raise InputError("the video's codec is not known to this FFmpeg", code="unknown-codec", path=path, hint=REENCODE)
             return stream
     kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no stream at all"
     raise InputError("the file has no video stream", code="no-video-stream", path=path, found=kinds, expected="a video stream")
@@ -198,7 +206,7 @@ def _probe_video(path: Path, fps: Fraction | None) -> VideoInfo:
                 else:
                     stamps.append(packet.pts)
         except (av.error.FFmpegError, ValueError) as error:
-            raise InputError("the video stream is damaged", code="corrupt", path=path, found=f"packet {stored}: {error}") from None
+            raise InputError("the video stream is damaged", code="corrupt", path=path, found=f"packet {stored}: {_reason(error)}") from None
         count = len(stamps) + timeless
         if container.format.name.startswith("mov") and stored < stream.frames:
             raise InputError(
@@ -220,6 +228,8 @@ def _probe_video(path: Path, fps: Fraction | None) -> VideoInfo:
         start, times = Fraction(0), None
         if ticks is not None and stream.time_base:
             start = ticks[0] * stream.time_base
+            if start > 0:
+                notes.append(f"the first frame is shown {float(start):.4g} s into the file: times count from there")
             times = tuple((tick - ticks[0]) * stream.time_base for tick in ticks)
             rate, variable = measure(ticks, stream.time_base, declared)
             if variable:
@@ -257,6 +267,11 @@ def _probe_video(path: Path, fps: Fraction | None) -> VideoInfo:
             start=start,
             stamps=None if ticks is None else tuple(ticks),
         )
+
+
+def _reason(error: Exception) -> str:
+    """FFmpeg's own words, without the number and the path around them."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _step(times: tuple[Fraction, ...], pick: Any) -> str:

@@ -26,6 +26,10 @@ KINDS = {
     "a.gif": ("gif", {}),
 }
 
+CODES = {"ok", "not-a-video", "no-video-stream", "unknown-codec", "no-frames", "truncated", "corrupt", "frame-count", "size-change", "alpha",
+         "rotation", "colour-matrix"}  # fmt: skip
+"""What may be said of a video file with some bytes changed."""
+
 
 def outcome(path: Path, threads: int = 2) -> tuple[str, int]:
     """(error code or `ok`, frames that came out)."""
@@ -160,3 +164,18 @@ def test_damaged_pictures_of_a_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"2\.png") as caught:
         list(decode(info))
     assert caught.value.code == "truncated"
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_any_damage_ends_in_frames_or_a_stated_error(tmp_path: Path, name: str) -> None:
+    """Random bytes in headers and data, and random cuts: never another exception."""
+    data = make(tmp_path / name).read_bytes()
+    bad = tmp_path / f"bad-{name}"
+    rng = np.random.default_rng(0)
+    for trial in range(30):
+        changed = bytearray(data)
+        for _ in range(rng.integers(1, 8)):
+            changed[rng.integers(0, len(data) if trial % 2 else min(1500, len(data)))] = rng.integers(0, 256)
+        bad.write_bytes(bytes(changed[: rng.integers(1, len(data)) if trial % 10 == 9 else None]))
+        code, _ = outcome(bad)
+        assert code in CODES

@@ -92,6 +92,7 @@ def test_start_is_kept_apart_and_times_begin_at_zero(tmp_path: Path) -> None:
     path = write_video(tmp_path / "late.mkv", scene(5, 48, 64), stamps=[i + 10 for i in range(5)], rate=25)
     info = probe(path)
     assert info.start == Fraction(2, 5)
+    assert any("0.4 s into the file" in note for note in info.notes)
     assert info.times == tuple(Fraction(i, 25) for i in range(5))
 
 

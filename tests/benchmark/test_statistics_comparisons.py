@@ -44,14 +44,14 @@ def test_exact_against_brute_force(n: int, seed: int) -> None:
     assert (found.smallest_p, found.n, found.exact) == (2 / 2**n, n, True)
 
 
-@pytest.mark.parametrize("n", [4, 6, 8])
-def test_rounding_does_not_break_ties(n: int) -> None:
-    """Expected: brute force on the integers; the floats are tenths on a large level, whose sums round differently in every order."""
-    tenths = [3, -1, 2, 1, 2, -3, 1, 3][:n]
+@pytest.mark.parametrize("seed", range(40))
+def test_rounding_does_not_break_ties(seed: int) -> None:
+    """Expected: brute force on the integers; as tenths, and as differences at a level of 30, their sums round differently in every order."""
+    n = 4 + seed % 5
+    tenths = np.random.default_rng([n, seed]).integers(-5, 6, n)
     level = 30.0 + np.arange(n) / 7
-    d = (level + np.array(tenths) / 10) - level
-    assert sign_flip(d).p == brute_force(tenths)
-    assert sign_flip(d[::-1]).p == brute_force(tenths)
+    for d in (tenths / 10, (level + tenths / 10) - level):
+        assert sign_flip(d).p == sign_flip(d[::-1]).p == brute_force(tenths.tolist())
 
 
 def test_exact_at_twenty_clips() -> None:
