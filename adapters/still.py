@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def generate(case: Case, settings: Settings, stem: Path) -> Path:
     """Write the reference once for every truth frame, lossless, at the truth's rate and the reference's size."""
-    from benchmark.media import encode, probe
-    from benchmark.media.images import read as read_image
+    from benchmark.media import encode, probe, read_image
 
     if case.truth is None:
         raise InputError("`still` needs the truth's length and rate", code="no-truth", found=f"case {case.id} has no truth")

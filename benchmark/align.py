@@ -130,7 +130,7 @@ def _method(name: str, grids: dict[str, Grid], pairs: dict[str, tuple[VideoInfo,
     at = "frame by frame" if rate is None else f"at {float(rate):g} fps"
     yield f"{name}: best common offset {fit.offset} {at}, {fit.psnr:.2f} dB at {SIDE}x{SIDE} over {len(curves)} clip(s)"
     yield f"  PSNR by offset: {near}"
-    yield f"  each clip's own: {', '.join(f'{case}: {offset}' for case, offset in own.items())}"
+    yield f"  each clip's own: {', '.join(f'{case} -> {offset}' for case, offset in own.items())}"
     if len(tried) > 1:
         yield "  rates tried: " + ", ".join(f"{_rate(r)}: {f.psnr:.2f} dB at offset {f.offset}" for r, f, _ in tried)
     if any(abs(k) == limit for k in [fit.offset, *own.values()]):
@@ -153,6 +153,8 @@ def _rates(pairs: dict[str, tuple[VideoInfo, VideoInfo]]) -> list[Fraction | Non
         return [None]
     if abs(float(out.fps / truth.fps) - 1) <= 0.001:
         return [out.fps]
-    guess = truth.fps * Fraction(out.frames, truth.frames)
-    nearest = min(RATES, key=lambda r: abs(float(r / guess) - 1))
-    return list(dict.fromkeys([out.fps, truth.fps, nearest]))
+    # What the two lengths suggest; among the common rates near it, the one in the simplest ratio to the truth's (30 to 15 rather than 29.97).
+    truth_fps, guess = truth.fps, truth.fps * Fraction(out.frames, truth.frames)
+    near = [r for r in RATES if abs(float(r / guess) - 1) <= 0.03] or [min(RATES, key=lambda r: abs(float(r / guess) - 1))]
+    simplest = min(near, key=lambda r: ((r / truth_fps).denominator, abs(float(r / guess) - 1)))
+    return list(dict.fromkeys([out.fps, truth.fps, simplest]))

@@ -53,6 +53,11 @@ class InputError(BenchmarkError):
         """Survive the way back from a worker process with all parts."""
         return _rebuild, (self.what, self.code, self.path, self.found, self.expected, self.hint)
 
+    def named(self, method: str) -> InputError:
+        """The same error with NAME in its hint replaced by the method's name, so that the hint can be typed as it is."""
+        hint = self.hint.replace("NAME", method) if self.hint else None
+        return InputError(self.what, code=self.code, path=self.path, found=self.found, expected=self.expected, hint=hint)
+
     def to_json(self) -> dict[str, str]:
         """The parts that are set, for the journal."""
         parts = {"code": self.code, "what": self.what, "path": self.path, "found": self.found, "expected": self.expected, "hint": self.hint}

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmark import resize
 from benchmark.errors import InputError, Unscored
 from benchmark.feature_pass import FeaturePass, Networks
-from benchmark.media import VideoInfo, crop_box, decode, decode_ahead, probe
+from benchmark.media import VideoInfo, crop_box, decode, decode_ahead, probe, read_image, sha256_file
 from benchmark.model import Case, Counted, Frames, FrameVariant, Rect, Settings, SizeRule, Source, Unit
 from benchmark.pairing import Pairing, check_panels, pair, sizes
 from benchmark.plan import View
@@ -201,9 +201,9 @@ def _prepare(runner: _Runner, job: CaseJob, truth: VideoInfo | None, truth_error
                 counted = _counted((runner.source.ignore, size), (job.case.truth.ignore, whole), target)
                 runner.tracks.append(_Track(view, pairing, target, counted))
             except InputError as error:
-                runner.view_errors[view.id] = error
+                runner.view_errors[view.id] = error.named(runner.job.unit.adapter)
     except InputError as error:
-        runner.error = error
+        runner.error = error.named(runner.job.unit.adapter)
 
 
 def _cropped(info: VideoInfo, crop: Rect | None) -> tuple[int, int]:
@@ -217,8 +217,6 @@ def _unpaired(runner: _Runner, job: CaseJob, size: tuple[int, int]) -> None:
     """Nothing to pair with: every frame of the clip as it is, for set metrics."""
     assert runner.info is not None
     if job.case.reference is not None and runner.source.crop is None:
-        from benchmark.media.images import read as read_image
-
         height, width = read_image(job.case.reference).shape[:2]
         check_panels(size, (width, height), runner.info.path)
     elif size[0] >= WIDE * size[1] and runner.source.crop is None:
@@ -242,7 +240,6 @@ def _generate(runner: _Runner, job: CaseJob, case: Case) -> None:
     """Let the adapter make the clip, unless a finished one is there already."""
     assert runner.job.adapter is not None
     adapter = find(registry().adapters, runner.job.adapter, "adapter")
-    from benchmark.media import sha256_file
     from benchmark.record import safe_name
 
     unit = runner.job.unit

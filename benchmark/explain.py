@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from benchmark.errors import InputError
@@ -42,8 +43,8 @@ def listing(kind: str) -> Iterator[str]:
 
 
 def _first(text: str) -> str:
-    sentence = text.strip().split(". ")[0].rstrip(".")
-    return " ".join(sentence.split())
+    """The first clause, at most 100 characters."""
+    return textwrap.shorten(text.split(";")[0].split(". ")[0], 100, placeholder=" ...")
 
 
 def explain(name: str) -> str:

@@ -142,7 +142,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _next(record: Record) -> str:
     methods = [m["name"] for m in record.header["spec"]["methods"]]
     lines = [f"next:   hvbench show {record.path} --clips"]
-    if len(methods) > 1:
+    scored = {row["adapter"] for row in record.scores if row["value"] is not None}
+    if len(methods) > 1 and {methods[0], methods[-1]} <= scored:
         lines.append(f"        hvbench compare {record.path} --of {methods[-1]} --over {methods[0]}")
     lines.append(f"        hvbench explain {record.header['protocols'][0]['id']}")
     return "\n".join(lines)

@@ -8,7 +8,9 @@ from benchmark.media.crop import crop_box, parse_rect
 from benchmark.media.decode import decode
 from benchmark.media.encode import encode
 from benchmark.media.hashes import HashCache, sha256_clip, sha256_file
+from benchmark.media.images import read as read_image
 from benchmark.media.listing import list_clips, scan_clips
+from benchmark.media.picture import write_png
 from benchmark.media.probe import VideoInfo, probe
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "list_clips",
     "parse_rect",
     "probe",
+    "read_image",
     "scan_clips",
     "sha256_clip",
     "sha256_file",
+    "write_png",
 ]

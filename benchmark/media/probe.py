@@ -221,7 +221,7 @@ def _probe_video(path: Path, fps: Fraction | None) -> VideoInfo:
             raise InputError("the video stream holds no frame that can be decoded", code="no-frames", path=path, found=f"{stored} packets")
         notes = _notes(container, stream, first, stored)
         if hidden:
-            notes.append(f"{hidden} stored frames lie outside the edit list and are not shown")
+            notes.append(f"stored frames outside the edit list, not shown: {hidden}")
         # a broken clock is no clock: some packets without a time leave only the nominal rate
         ticks = sorted(stamps) if not timeless and stream.time_base else None
         declared = [rate for rate in (stream.base_rate, stream.average_rate) if rate]
@@ -233,8 +233,9 @@ def _probe_video(path: Path, fps: Fraction | None) -> VideoInfo:
             times = tuple((tick - ticks[0]) * stream.time_base for tick in ticks)
             rate, variable = measure(ticks, stream.time_base, declared)
             if variable:
+                steps = [float(b - a) for a, b in pairwise(times)]
                 nominal = declared[0] if declared else "unknown"
-                notes.append(f"uneven timestamps: steps from {_step(times, min)} to {_step(times, max)} s, nominal rate {nominal}")
+                notes.append(f"uneven timestamps: steps from {min(steps):.4g} to {max(steps):.4g} s, nominal rate {nominal}")
         else:
             rate, variable = (declared[0] if declared else None), False
             times = _even(count, rate)
@@ -272,10 +273,6 @@ def _probe_video(path: Path, fps: Fraction | None) -> VideoInfo:
 def _reason(error: Exception) -> str:
     """FFmpeg's own words, without the number and the path around them."""
     return getattr(error, "strerror", None) or str(error)
-
-
-def _step(times: tuple[Fraction, ...], pick: Any) -> str:
-    return f"{float(pick(b - a for a, b in pairwise(times))):.4g}"
 
 
 def _shown(codec: str, packet: Packet[VideoStream]) -> bool:

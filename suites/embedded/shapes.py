@@ -37,8 +37,7 @@ def _swing(t: NDArray[np.int64], width: int) -> NDArray[np.int64]:
 
 def build(folder: Path) -> tuple[Case, ...]:
     """Write what is not there yet (lossless FFV1 and the reference as PNG) and return the cases. The first frame is the reference."""
-    from benchmark.media import encode
-    from benchmark.media.picture import write_png
+    from benchmark.media import encode, write_png
 
     folder.mkdir(parents=True, exist_ok=True)
     cases = []
