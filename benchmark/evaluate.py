@@ -119,12 +119,16 @@ class _Cursor:
     def take(self, indices: list[int], keep_from: int) -> NDArray[np.uint8]:
         """(len(indices), h, w, 3); afterwards frames before `keep_from` are dropped."""
         while self._first + len(self._held) <= indices[-1]:
+            self._drop(indices[0])
             self._held.extend(next(self._chunks))
         picked = [self._held[i - self._first] for i in indices]
-        drop = min(max(0, keep_from - self._first), len(self._held))
-        del self._held[:drop]
-        self._first += drop
+        self._drop(keep_from)
         return np.stack(picked)
+
+    def _drop(self, before: int) -> None:
+        count = min(max(0, before - self._first), len(self._held))
+        del self._held[:count]
+        self._first += count
 
 
 def evaluate(job: CaseJob, progress: Callable[[int], None] = lambda frames: None) -> list[UnitResult]:
@@ -246,7 +250,18 @@ def _generate(runner: _Runner, job: CaseJob, case: Case) -> None:
     folder = job.clips / adapter.id
     stem = folder / f"{safe_name(unit.case)}-{unit.seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    path = adapter.generate(case, Settings(seed=unit.seed, device=job.device), stem)
+    try:
+        path = adapter.generate(case, Settings(seed=unit.seed, device=job.device), stem)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"the adapter {adapter.id} failed",
+            code="adapter-failed",
+            path=stem,
+            found=f"{type(error).__name__}: {error}",
+            hint=f"hvbench explain {adapter.id}",
+        ) from error
     runner.source = replace(runner.source, path=path)
     runner.sha256 = sha256_file(path)
     runner.generated = str(path.relative_to(job.clips.parent).as_posix())

@@ -146,16 +146,16 @@ def _nearest(generated: VideoInfo, truth: VideoInfo, source: Source, protocol: P
     assert truth.fps is not None
     shift = truth.times[source.offset] if 0 <= source.offset < truth.frames else source.offset / truth.fps
     times = [t + shift for t in generated.times]
-    half_out, half_truth = 1 / (2 * generated.fps), 1 / (2 * truth.fps)
+    half_out, step = 1 / (2 * generated.fps), 1 / truth.fps
     if protocol.frames.match == "covered" and source.range is None:
-        outside = sum(1 for t in times if t < truth.times[0] - half_truth - half_out or t > truth.times[-1] + half_truth + half_out)
+        outside = sum(1 for t in times if t < truth.times[0] - step or t > truth.times[-1] + step)
         if outside:
             raise InputError(
                 "output frames lie outside the truth's time",
                 code="uncovered",
                 path=generated.path,
                 found=f"{outside} of {len(times)}: output {_span(times)}, truth {_span(truth.times)}",
-                expected="output within the truth's duration",
+                expected="output within one truth frame of the truth's first and last",
                 hint="hvbench align tries offsets and rates; --fps NAME=F; --frames NAME=A:B",
             )
     matches: dict[int, int] = {}
@@ -163,7 +163,7 @@ def _nearest(generated: VideoInfo, truth: VideoInfo, source: Source, protocol: P
     for j, now in enumerate(truth.times):
         while i + 1 < len(times) and abs(times[i + 1] - now) < abs(times[i] - now):
             i += 1
-        if abs(times[i] - now) <= half_out:
+        if times[0] - half_out <= now <= times[-1] + half_out:
             matches[j] = i
     return matches
 

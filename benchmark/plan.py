@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmark import weights
 from benchmark.data import canonical, plain
-from benchmark.errors import Unscored
+from benchmark.errors import InputError, Unscored
 from benchmark.model import Extractor, FeatureVariant, FrameVariant, ProtocolSpec, SetVariant, Variant
 from benchmark.registry import find, registry
 from benchmark.spec import Spec
@@ -73,6 +73,12 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
             missing[name] = ("unsupported", f"this version computes no variant of kind {type(variant).__name__}")
         elif isinstance(variant, FeatureVariant | SetVariant):
             extractor = find(registry().extractors, variant.extractor, "extractor")
+            if isinstance(variant, FeatureVariant) and extractor.window != 1:
+                raise InputError(
+                    "a paired variant needs one row a frame",
+                    code="plugin",
+                    found=f"{name}: {extractor.id} has windows of {extractor.window}",
+                )
             if extractor.id not in networks:
                 try:
                     networks[extractor.id] = _network(extractor, spec.weights, weights_folder)

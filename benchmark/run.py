@@ -82,6 +82,7 @@ class Outcome:
 def run(request: Request, reporter: Reporter | None = None) -> Outcome:
     """Do the run, or what is missing of it. Raises InputError for input that makes the whole run impossible; KeyboardInterrupt leaves it resumable."""
     reporter = reporter or Quiet()
+    request = spec.rooted_request(request)
     settled = spec.resolve(request)
     for note in settled.notes:
         reporter.note(note)

@@ -128,10 +128,8 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
     Raises InputError (exit 2) for anything that makes the whole request unusable; a single bad clip becomes a Clip with its error.
     """
     hashes = hashes or HashCache(paths.cache_dir())
-    suite, named = _suite(request)
-    request = dataclasses.replace(
-        request, data=request.data or (named if not (request.truth or request.cases_file or request.outputs) else None)
-    )
+    request = rooted_request(request)
+    suite = _suite(request)
     rooted = bool(request.truth or request.data or request.cases_file or request.outputs or request.real)
     notes: list[str] = []
     if not rooted and suite.fallback and not suite.make:
@@ -197,21 +195,27 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
     )
 
 
+def rooted_request(request: Request) -> Request:
+    """The request with the data root that the environment or the configuration names, where the user named no truth; later calls change nothing."""
+    if request.data or request.truth or request.cases_file or request.real:
+        return request
+    root = paths.data_root(_suite(request).id)
+    return dataclasses.replace(request, data=root[0]) if root else request
+
+
 def _known(protocol: ProtocolSpec) -> tuple[str, ...]:
     for name in protocol.variants:
         registry().variant(name)
     return protocol.variants
 
 
-def _suite(request: Request) -> tuple[Suite, Path | None]:
+def _suite(request: Request) -> Suite:
     name = request.suite
     if name is None and request.cases_file:
         name = gathering.read_file(request.cases_file).suite
     if name is None:
         raise InputError("no suite named", code="usage", expected="--suite NAME", hint="hvbench ls suites")
-    suite = find(registry().suites, name, "suite")
-    root = paths.data_root(suite.id)
-    return suite, root[0] if root else None
+    return find(registry().suites, name, "suite")
 
 
 def _split(request: Request, suite: Suite) -> Split:
