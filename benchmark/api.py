@@ -53,7 +53,7 @@ def run(
     crop, ignore: "x,y,w,h". frames: {name: (first, last + 1)} of the truth. weights: "real" or "seeded". A finished run of the same spec is returned
     as it is. Raises InputError for input that makes the whole run impossible; single clips that fail stand in the record's journal.
     """
-    from benchmark.run import run as execute
+    from benchmark.runs import run as execute
 
     def path(value: FilePath | None) -> Path | None:
         return None if value is None else Path(value)

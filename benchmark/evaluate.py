@@ -349,13 +349,13 @@ def _step(
     for track, generated, truth in wanted:
         key = (track.size, track.view.rules.size.filter)
         if key not in resized:
-            resized[key] = np.concatenate(list(pool.map(partial(_resize, size=key[0], method=key[1]), _split(chunk, pool))))
+            resized[key] = _sized(chunk, key[0], key[1], pool)
         theirs = resized[key] if len(truth) == len(chunk) else resized[key][[j - start for j in truth]]
-        ours = frames[[place[i] for i in generated]]
-        slices = list(pool.map(partial(_compare, track), _split(ours, pool), _split(theirs, pool)))
-        features.push(runner, track, np.concatenate([s.frames for s in slices]), theirs, truth)
-        for part in slices:
-            for name, outcome in part.values.items():
+        ours = _sized(frames if generated == every else frames[[place[i] for i in generated]], key[0], key[1], pool)
+        scored = list(pool.map(partial(_compare, track), _split(ours, pool), _split(theirs, pool)))
+        features.push(runner, track, ours, theirs, truth)
+        for part in scored:
+            for name, outcome in part.items():
                 if isinstance(outcome, Unscored):
                     track.reasons[name] = outcome
                 else:
@@ -363,27 +363,18 @@ def _step(
     return len(wanted[0][1])
 
 
-@dataclass(frozen=True)
-class _Slice:
-    """Some frames of one chunk, brought to size and scored by every frame variant of a view."""
-
-    frames: Frames
-    values: Mapping[str, NDArray[np.float64] | Unscored]
-
-
 def _split(frames: Frames, pool: _Pool) -> list[Any]:
     """Frames for each thread. Frame variants score frame by frame, so where the cuts fall changes nothing."""
     return [part for part in np.array_split(frames, pool.threads) if len(part)]
 
 
-def _compare(track: _Track, ours: NDArray[np.uint8], theirs: Frames) -> _Slice:
-    sized = _resize(ours, track.size, track.view.rules.size.filter)
-    values = {
-        name: _score(track, name, variant, sized, theirs)
+def _compare(track: _Track, ours: Frames, theirs: Frames) -> dict[str, NDArray[np.float64] | Unscored]:
+    """Frame pairs of one size, scored by every frame variant of a view."""
+    return {
+        name: _score(track, name, variant, ours, theirs)
         for name, variant in track.view.of(FrameVariant)
         if isinstance(variant, FrameVariant) and name not in track.reasons
     }
-    return _Slice(sized, values)
 
 
 def _score(track: _Track, name: str, variant: FrameVariant, ours: Frames, theirs: Frames) -> NDArray[np.float64] | Unscored:
@@ -402,6 +393,13 @@ def _score(track: _Track, name: str, variant: FrameVariant, ours: Frames, theirs
 def _grey_levels(frames: Frames) -> NDArray[np.uint8]:
     """Float frames (0..255, after a float resize) rounded half to even, for arithmetic that is defined on grey levels only."""
     return cast("NDArray[np.uint8]", frames) if frames.dtype == np.uint8 else np.rint(frames).astype(np.uint8)
+
+
+def _sized(frames: NDArray[np.uint8], size: tuple[int, int], method: str, pool: _Pool) -> Frames:
+    """Frames at (width, height), shared out among the threads; frames of that size already are returned as they are."""
+    if frames.shape[1:3] == (size[1], size[0]):
+        return frames
+    return np.concatenate(list(pool.map(partial(_resize, size=size, method=method), _split(frames, pool))))
 
 
 def _resize(frames: NDArray[np.uint8], size: tuple[int, int], method: str) -> Frames:

@@ -99,6 +99,10 @@ class Registry:
             (WeightsEntry, self.weights, "name"),
         ):
             if isinstance(item, kind):
+                if isinstance(item, Metric):
+                    ids: dict[str, Entry[Variant]] = {}
+                    for variant in item.variants:
+                        _insert(ids, variant.id, variant, origin)
                 _insert(cast("dict[str, Entry[Any]]", table), getattr(item, name), item, origin)
                 return
         raise InputError("does not provide a spec this version knows", code="plugin", path=origin, found=type(item).__name__)
@@ -134,13 +138,12 @@ def find(table: dict[str, Entry[T]], name: str, kind: str) -> T:
     try:
         return table[name].item
     except KeyError:
-        plural = kind + "s"
         raise InputError(
             f"no such {kind}",
             code="unknown-name",
             found=repr(name),
             expected=", ".join(sorted(table)) or "none registered",
-            hint=f"hvbench ls {plural}",
+            hint="hvbench ls weights" if kind.startswith("weights") else f"hvbench ls {kind}s",
         ) from None
 
 

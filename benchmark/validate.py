@@ -13,7 +13,7 @@ from benchmark.media import HashCache
 from benchmark.record import HEADER, JOURNAL, SCORES, load, read_journal
 from benchmark.registry import find, registry
 from benchmark.request import Request
-from benchmark.run import scores_json
+from benchmark.runs import scores_json
 
 
 def schema(name: str) -> dict[str, Any]:

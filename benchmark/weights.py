@@ -135,7 +135,7 @@ def _broken(item: WeightsEntry, path: Path, error: BaseException) -> InputError:
         f"does not parse as {item.format}",
         code="weights-broken",
         path=path,
-        found=str(error).splitlines()[0][:200],
+        found=next(iter(str(error).splitlines()), type(error).__name__)[:200],
         hint=f"hvbench weights pull {item.name}",
     )
 
@@ -217,7 +217,14 @@ def seeded_tensor(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
 
 def pull(item: WeightsEntry, *, offline: bool = False, report: Callable[[str], None] = lambda line: None) -> Located:
     """Fetch into the cache: every url in turn, checked, moved into place only when whole. Raises InputError after seconds, not minutes."""
-    here = locate(item)
+    target = paths.cache_dir() / "weights" / item.file
+    try:
+        here = locate(item)
+    except InputError as error:
+        # A wrong or half-written file is fetched anew where it is ours to replace: in the cache.
+        if error.path != str(target):
+            raise
+        here = None
     if here is not None:
         return here
     if offline or not item.urls:
@@ -228,7 +235,6 @@ def pull(item: WeightsEntry, *, offline: bool = False, report: Callable[[str], N
             expected=item.file,
             hint="hvbench weights import FOLDER",
         )
-    target = paths.cache_dir() / "weights" / item.file
     target.parent.mkdir(parents=True, exist_ok=True)
     failures = []
     for url in item.urls:
@@ -239,6 +245,8 @@ def pull(item: WeightsEntry, *, offline: bool = False, report: Callable[[str], N
             with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, temporary.open("wb") as file:
                 while block := answer.read(1 << 20):
                     file.write(block)
+                if left := getattr(answer, "length", None):
+                    raise OSError(f"cut off, {left:,} bytes are missing")
             located = check(item, temporary)
             temporary.replace(target)
             return Located(target, located.sha256, located.origin)

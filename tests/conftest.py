@@ -42,13 +42,13 @@ def _point(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.delenv("BENCHMARK_WEIGHTS", raising=False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def footage(machine_folders: dict[str, str]) -> Path:
     """The folder of real footage."""
     return _named("BENCHMARK_FOOTAGE", machine_folders)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def weights_folder(machine_folders: dict[str, str]) -> Path:
     """The folder of published weights."""
     return _named("BENCHMARK_WEIGHTS", machine_folders)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.model import Unit
 
 if TYPE_CHECKING:
-    from benchmark.run import Reporter
+    from benchmark.runs import Reporter
 
 
 class Bars:

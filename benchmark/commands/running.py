@@ -12,7 +12,7 @@ from benchmark.commands import arguments as shared
 from benchmark.commands.progress import reporter
 
 if TYPE_CHECKING:
-    from benchmark.run import Outcome
+    from benchmark.runs import Outcome
 
 
 def configure(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,7 +45,7 @@ def configure(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from benchmark.run import run
+    from benchmark.runs import run
 
     if arguments.dry_run:
         return _plan(arguments)
@@ -54,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _resume(arguments: argparse.Namespace) -> int:
     from benchmark.request import Request
-    from benchmark.run import resume
+    from benchmark.runs import resume
 
     wanted = Request(workers=arguments.workers, pull=arguments.pull, offline=arguments.offline, require_all=arguments.require == "all")
     return _finish(resume(arguments.run, wanted, reporter()), arguments.json)
