@@ -20,7 +20,7 @@ from benchmark.model import Extractor, FeatureVariant, Metric, SetVariant
 from benchmark.record import JOURNAL, Writer
 from benchmark.registry import WeightsEntry
 from tests import clips
-from tests.make import COUNT, RATE, Said, call, entry, environment, header, hvbench, movie, row, scores, study, told, worse, write
+from tests.make import COUNT, RATE, Said, call, entry, environment, header, hvbench, movie, row, scores, told, worse, write
 
 Capture = pytest.CaptureFixture[str]
 Register = Callable[..., None]

@@ -85,14 +85,27 @@ def test_a_wrong_rate_is_refused_and_can_be_named(footage: Path, tmp_path: Path,
 def test_align_finds_the_offset_and_the_rate(footage: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # MANIFEST of the footage: frame i of every showcase output belongs to frame i + 1 of the truth
     folder = footage / "tiktok-showcase"
-    words = ["align", "--suite", "tiktok", "--truth", str(folder / "truth"), "--outputs", f"mimicmotion={folder / 'mimicmotion'}", "--max-offset", "6"]
+    words = [
+        "align",
+        "--suite",
+        "tiktok",
+        "--truth",
+        str(folder / "truth"),
+        "--outputs",
+        f"mimicmotion={folder / 'mimicmotion'}",
+        "--max-offset",
+        "6",
+    ]
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "best common offset 1 at 15 fps" in said
     assert "0 -> 1, 1 -> 1, 2 -> 1, 3 -> 1" in said
     # 306 frames beside a truth of 155 at 15 fps: 30 fps fits, the file says 25
     other = footage / "tiktok-00337" / "magicanimate.mp4"
-    assert main(["align", "--suite", "tiktok", "--truth", str(folder / "truth" / "2.mp4"), "--outputs", f"x={other}", "--max-offset", "6"]) == 0
+    assert (
+        main(["align", "--suite", "tiktok", "--truth", str(folder / "truth" / "2.mp4"), "--outputs", f"x={other}", "--max-offset", "6"])
+        == 0
+    )
     assert "at 30 fps" in capsys.readouterr().out
 
 

@@ -57,7 +57,7 @@ def mean_of_powers(generated: Frames, truth: Frames, counted: Counted | None, po
         import cv2
 
         norm, mask = cv2.NORM_L2SQR if power == 2 else cv2.NORM_L1, None if counted is None else counted.astype(np.uint8)
-        samples = 3 * (truth[0, ..., 0].size if counted is None else int(counted.sum()))
+        samples = truth.shape[1] * truth.shape[2] * 3 if counted is None else 3 * int(counted.sum())
         for i, (a, b) in enumerate(zip(generated, truth, strict=True)):
             # OpenCV adds integers, but may square a root it took: rounding makes that exact again (sums stay far below 2^51)
             values[i] = round(cv2.norm(a, b, norm, mask)) / samples
