@@ -40,7 +40,9 @@ def forward(extractor_id: str, mode: str, folder: Path | None, device: str) -> F
     """The network of this process, loaded once."""
     extractor = find(registry().extractors, extractor_id, "extractor")
     tensors, _, _ = weights.state_for(extractor.weights, extractor.shapes, mode, folder)
-    return extractor.build(tensors, device)
+    network = extractor.build(tensors, device)
+    machine.settle_torch()
+    return network
 
 
 @dataclass

@@ -81,6 +81,15 @@ def numerics(device: str) -> dict[str, Any]:
     return facts
 
 
+def settle_torch() -> None:
+    """Make torch's arithmetic the recorded one, where a network has imported it: a constant number of threads, no TF32."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(THREADS)
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+
+
 def _tf32() -> dict[str, bool]:
     import torch
 

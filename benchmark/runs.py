@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -97,11 +98,11 @@ def run(request: Request, reporter: Reporter | None = None) -> Outcome:
         if finished is None:
             try:
                 _work(settled, todo, request, writer, header, reporter)
-            except KeyboardInterrupt:
-                writer.header({**header, "status": "interrupted"})
-                raise
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            except BaseException as error:
+                # On a full disk not even the status can be written: it then stays `started`, which resumes just as well.
+                with contextlib.suppress(OSError):
+                    writer.header({**header, "status": "interrupted" if isinstance(error, KeyboardInterrupt) else "error"})
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                     raise InputError(
                         "the disk is full",
                         code="disk-full",
