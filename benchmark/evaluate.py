@@ -353,7 +353,7 @@ def _step(
         theirs = resized[key] if len(truth) == len(chunk) else resized[key][[j - start for j in truth]]
         ours = _sized(frames if generated == every else frames[[place[i] for i in generated]], key[0], key[1], pool)
         scored = list(pool.map(partial(_compare, track), _split(ours, pool), _split(theirs, pool)))
-        features.push(runner, track, ours, theirs, truth)
+        features.push(runner, track, ours, theirs)
         for part in scored:
             for name, outcome in part.items():
                 if isinstance(outcome, Unscored):
@@ -420,7 +420,7 @@ def _walk_alone(runner: _Runner, job: CaseJob, features: FeaturePass, progress: 
             indices = list(range(first, min(first + job.chunk, runner.info.frames)))
             frames = runner.cursor.take(indices, indices[-1] + 1)
             for track in runner.tracks:
-                features.push(runner, track, _resize(frames, track.size, track.view.rules.size.filter), None, [])
+                features.push(runner, track, _resize(frames, track.size, track.view.rules.size.filter), None)
             progress(len(indices))
     except InputError as error:
         runner.error = error

@@ -53,7 +53,7 @@ class _Sequence:
     key: str
     rows: int
     writer: ShardWriter | None = None
-    last: int = -1
+    fed: int = 0
     failed: Unscored | None = None
 
 
@@ -82,7 +82,7 @@ class FeaturePass:
         self.shards = Shards(networks.shards)
         self._sequences: dict[str, _Sequence] = {}
         self._of: dict[tuple[int, str], list[tuple[str, _Sequence | None, _Sequence | None]]] = {}
-        self._reasons: dict[tuple[int, str], dict[str, Unscored]] = {}
+        self._pushed: dict[tuple[int, str], int] = {}
 
     def __enter__(self) -> FeaturePass:
         return self
@@ -145,14 +145,19 @@ class FeaturePass:
             s is not None and s.node is not None for (who, _), triples in self._of.items() if who == id(runner) for _, s, _ in triples
         )
 
-    def push(self, runner: _Runner, track: _Track, ours: Frames, theirs: Frames | None, truth: list[int]) -> None:
-        """Frames of one chunk, both sides. A truth sequence that several methods share takes each chunk once."""
-        for _, mine, other in self._of.get((id(runner), track.view.id), []):
-            if mine is not None:
-                _feed(mine, ours)
-            if other is not None and theirs is not None and truth[-1] > other.last:
-                other.last = truth[-1]
-                _feed(other, theirs)
+    def push(self, runner: _Runner, track: _Track, ours: Frames, theirs: Frames | None) -> None:
+        """The next frames of a unit under a view, both sides.
+
+        A sequence that several need (the truth of several methods, two outputs with the same bytes) takes each of its frames once.
+        """
+        who = (id(runner), track.view.id)
+        start = self._pushed.get(who, 0)
+        self._pushed[who] = start + len(ours)
+        for _, mine, other in self._of.get(who, []):
+            for sequence, frames in ((mine, ours), (other, theirs)):
+                if sequence is not None and frames is not None and sequence.fed == start:
+                    sequence.fed += len(frames)
+                    _feed(sequence, frames)
 
     def finish(self) -> None:
         """Run the padded last batches and keep the complete shards."""

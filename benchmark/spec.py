@@ -133,6 +133,14 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
     rooted = bool(request.truth or request.data or request.cases_file or request.outputs or request.real)
     notes: list[str] = []
     if not rooted and suite.fallback and not suite.make:
+        if request.split is not None:
+            raise InputError(
+                f"a split of suite {suite.id} needs its data",
+                code="no-data",
+                found=f"--split {request.split}, no root",
+                expected="--data ROOT or BENCHMARK_DATA",
+                hint=f"hvbench explain {suite.id}",
+            )
         notes.append(
             f"no data named for suite {suite.id} (--truth, --data, BENCHMARK_DATA or the configuration): running {suite.fallback} instead"
         )
