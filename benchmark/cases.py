@@ -36,18 +36,17 @@ class Gathered:
 
 def gather(request: Request, suite: Suite, split: Split) -> Gathered:
     """Collect cases and clips for `request`. Raises InputError for a named root that is absent, empty or incomplete, and for names that fit nothing."""
-    _check_names(request)
     if request.cases_file:
         found = from_file(request.cases_file, request)
-    elif request.data:
-        found = _from_data(request, suite, split)
+        _check_names(request, found.outputs)
     else:
-        found = _from_folders(request, split)
+        _check_names(request, request.outputs)
+        found = _from_data(request, suite, split) if request.data else _from_folders(request, split)
     return _pick(found, request)
 
 
-def _check_names(request: Request) -> None:
-    known = {*request.outputs, *request.adapters, TRUTH, REAL, ANY}
+def _check_names(request: Request, outputs: Mapping[str, object]) -> None:
+    known = {*outputs, *request.adapters, TRUTH, REAL, ANY}
     for option, names in (
         ("--offset", request.offsets),
         ("--crop", request.crops),
@@ -57,17 +56,17 @@ def _check_names(request: Request) -> None:
         ("--reference-frame", request.reference_frames),
     ):
         for name in names:
-            if name not in known and not request.cases_file:
+            if name not in known:
                 raise InputError(
                     f"{option} names a method that is not in this run", code="unknown-name", found=name, expected=", ".join(sorted(known))
                 )
-    for name in request.outputs:
+    for name in outputs:
         if name in (TRUTH, REAL, ANY) or name != name.lower() or not name or any(c in name for c in " @:/\\=*"):
             raise InputError(
                 "a method's name is lower case, without space, @, :, /, = or *",
                 code="bad-id",
                 found=repr(name),
-                hint=f"--outputs {name.lower().replace(' ', '-') or 'name'}={request.outputs[name]}",
+                hint=f"--outputs {name.lower().replace(' ', '-') or 'name'}={request.outputs.get(name, 'DIR')}",
             )
         if name in request.adapters:
             raise InputError(
@@ -147,7 +146,13 @@ def _from_data(request: Request, suite: Suite, split: Split) -> Gathered:
     assert root is not None
     if not root.is_dir():
         code, what = ("absent", "the data root does not exist") if not root.exists() else ("not-a-folder", "the data root is not a folder")
-        raise InputError(what, code=code, path=root, expected=f"{suite.id}: {suite.layout or '{case}.mp4'}")
+        raise InputError(
+            what,
+            code=code,
+            path=root,
+            expected=f"{suite.id}: {suite.layout or '{case}.mp4'}",
+            hint="check the spelling of --data, BENCHMARK_DATA or the configuration",
+        )
     if split.cases:
         paths = {case: root / suite.layout.format(case=case) for case in split.cases}
         chosen = [c for c in split.cases if not request.cases or c in request.cases][: request.limit]
@@ -350,8 +355,13 @@ def to_toml(found: Gathered, hashes: Mapping[Path, str], suite: str, base: Path)
     lines = [f"format = {FORMAT}", f"suite = {text(suite)}", f"split = {text(found.split or 'folder')}"]
     for case in found.cases:
         lines += ["", "[[case]]", f"id = {text(case.id)}"]
-        if case.reference_frame is not None:
-            lines.append(f"reference_frame = {case.reference_frame}")
+        for key in ("reference", "pose", "uv", "masks", "audio"):
+            where: Path | None = getattr(case, key)
+            lines += [f"{key} = {text(os.path.relpath(where, base))}"] if where is not None else []
+        lines += [f"reference_frame = {case.reference_frame}"] if case.reference_frame is not None else []
+        lines += [f"prompt = {text(case.prompt)}"] if case.prompt is not None else []
+        lines += [f'fps = "{case.fps}"'] if case.fps is not None else []
+        lines += [f"frames = {case.frames}"] if case.frames is not None else []
         if case.truth:
             lines += clip("case.truth", case.truth)
         for name, clips in found.outputs.items():

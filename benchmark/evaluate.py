@@ -6,6 +6,7 @@ belong together are brought to one size and handed to the variants, and to the n
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from benchmark import resize
 from benchmark.errors import InputError, Unscored
 from benchmark.feature_pass import FeaturePass, Networks
 from benchmark.media import VideoInfo, crop_box, decode, decode_ahead, probe, read_image, sha256_file
-from benchmark.model import Case, Counted, Frames, FrameVariant, Rect, Settings, SizeRule, Source, Unit
+from benchmark.model import Case, Counted, FeatureVariant, Frames, FrameVariant, Rect, Settings, SizeRule, Source, Unit
 from benchmark.pairing import Pairing, check_panels, pair, sizes
 from benchmark.plan import View
 from benchmark.registry import find, registry
@@ -125,6 +126,12 @@ class _Cursor:
         self._drop(keep_from)
         return np.stack(picked)
 
+    def drain(self) -> None:
+        """Decode what is left: damage anywhere in a clip is found, whatever the size of a chunk."""
+        self._held.clear()
+        for _ in self._chunks:
+            pass
+
     def _drop(self, before: int) -> None:
         count = min(max(0, before - self._first), len(self._held))
         del self._held[:count]
@@ -186,6 +193,7 @@ def _prepare(runner: _Runner, job: CaseJob, truth: VideoInfo | None, truth_error
                 path=truth_error.path,
                 found=truth_error.found,
                 expected=truth_error.expected,
+                hint=truth_error.hint,
             )
         reference = runner.source.reference_frame if runner.source.reference_frame is not None else job.case.reference_frame
         if runner.job.adapter:
@@ -255,6 +263,8 @@ def _generate(runner: _Runner, job: CaseJob, case: Case) -> None:
     except InputError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # no fault of the adapter, and no clip of this run can be made
         raise InputError(
             f"the adapter {adapter.id} failed",
             code="adapter-failed",
@@ -294,7 +304,6 @@ def _walk(
     assert job.case.truth is not None
     pool = stack.enter_context(_Pool(max(1, job.threads)))
     chunks = stack.enter_context(closing(decode_ahead(decode(truth, crop=job.case.truth.crop, chunk=job.chunk))))
-    last = max((t.pairing.truth[-1] for r in runners for t in r.tracks), default=-1)
     start = 0
     try:
         for chunk in chunks:
@@ -307,8 +316,12 @@ def _walk(
                     except InputError as error:
                         runner.error = error
             start = stop
-            if start > last:
-                break
+        for runner in runners:
+            if runner.error is None and runner.cursor is not None:
+                try:
+                    runner.cursor.drain()
+                except InputError as error:
+                    runner.error = error
     except InputError as error:
         for runner in runners:
             runner.error = InputError(
@@ -317,6 +330,7 @@ def _walk(
                 path=error.path,
                 found=error.found,
                 expected=error.expected,
+                hint=error.hint,
             )
 
 
@@ -453,7 +467,8 @@ def _result(
     if truth is None:
         for view in job.views:
             result.entry["views"][view.id] = {"unpaired": True}
-            result.entry["values"][view.id] = {name: {"reason": NOT_APPLICABLE, "detail": "no truth"} for name, _ in view.of(FrameVariant)}
+            paired = [*view.of(FrameVariant), *view.of(FeatureVariant)]
+            result.entry["values"][view.id] = {name: {"reason": NOT_APPLICABLE, "detail": "no truth"} for name, _ in paired}
         return result
     for track in runner.tracks:
         features.collect(runner, track)

@@ -69,6 +69,15 @@ def pair(generated: VideoInfo, truth: VideoInfo, source: Source, protocol: Proto
             hint="hvbench align finds the offset; --frames NAME=A:B names a range of truth frames; strict-1-retime repairs other frame rates",
         )
     dropped = None
+    if reference_frame is not None and not 0 <= reference_frame < truth.frames:
+        raise InputError(
+            "the reference frame is not in the truth",
+            code="bad-range",
+            path=truth.path,
+            found=f"frame {reference_frame}",
+            expected=f"0..{truth.frames - 1}",
+            hint="--reference-frame NAME=K",
+        )
     if protocol.frames.drop_reference and reference_frame is not None and matches.pop(reference_frame, None) is not None:
         dropped = reference_frame
     if len(matches) < protocol.frames.minimum:
@@ -161,8 +170,10 @@ def _nearest(generated: VideoInfo, truth: VideoInfo, source: Source, protocol: P
     matches: dict[int, int] = {}
     i = 0
     for j, now in enumerate(truth.times):
-        while i + 1 < len(times) and abs(times[i + 1] - now) < abs(times[i] - now):
-            i += 1
+        for k in range(i + 1, len(times)):  # over frames of one time, which a broken muxer writes: of equally near ones the first stays
+            if abs(times[k] - now) > abs(times[i] - now):
+                break
+            i = k if abs(times[k] - now) < abs(times[i] - now) else i
         if times[0] - half_out <= now <= times[-1] + half_out:
             matches[j] = i
     return matches

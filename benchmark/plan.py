@@ -95,6 +95,8 @@ def _network(extractor: Extractor, mode: str, folder: Path | None) -> Network:
     if extractor.weights is None:
         return Network(extractor.id, "none", "none")
     if mode == "seeded":
+        if extractor.shapes is None:
+            raise Unscored("weights-missing", f"{extractor.weights} cannot be drawn by formula: its tensor shapes are not known")
         return Network(extractor.id, weights.SEEDED, weights.SEEDED)
     _, label, digest = weights.state_for(extractor.weights, extractor.shapes, mode, folder)
     return Network(extractor.id, label, digest)

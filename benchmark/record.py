@@ -13,9 +13,10 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of the record's layout; schemas/*.json describe it."""
+ROWS = 1 << 13
+"""Rows of frame values in a row group at most (a little more where units are short): what is held in memory when a record is compacted or read."""
 HEADER, JOURNAL, SCORES, VALUES, SHARDS, LOCK = "run.json", "journal.jsonl", "scores.json", "values.parquet", "values", ".lock"
 
 
@@ -114,12 +117,14 @@ class Record:
         """Per-frame values: adapter, case, seed, view, metric (`metric@variant`), frame (of the truth), generated (frame of the output) and value
         (null = left out)."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        if (self.path / VALUES).exists():
-            return pq.read_table(self.path / VALUES)
-        shards = sorted((self.path / SHARDS).glob("*.parquet"))
-        return pa.concat_tables([pq.read_table(s) for s in shards]) if shards else value_schema().empty_table()
+        return pa.concat_tables([value_schema().empty_table(), *self.value_pieces()])
+
+    def value_pieces(self) -> Iterator[pa.Table]:
+        """The same rows, a few thousand at a time."""
+        whole = self.path / VALUES
+        for path in [whole] if whole.exists() else sorted((self.path / SHARDS).glob("*.parquet")):
+            yield from _row_groups(path)
 
     def to_pandas(self) -> pd.DataFrame:
         """The scores as a DataFrame, one row a score."""
@@ -185,6 +190,10 @@ def value_schema() -> pa.Schema:
     )
 
 
+def _line(entry: Mapping[str, Any]) -> str:
+    return json.dumps(entry, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+
+
 class Writer:
     """The one process that writes a run. A context: the lock falls when it is left, or when the process dies."""
 
@@ -238,6 +247,11 @@ class Writer:
                 shard.unlink()
         return done
 
+    def keep(self, done: Mapping[Unit, Mapping[str, Any]]) -> None:
+        """Leave one line a unit in the journal, of these units alone: the others are done again and must not stand there twice."""
+        if sum(1 for _ in read_journal(self.path / JOURNAL)) > len(done):
+            write_atomic(self.path / JOURNAL, "".join(map(_line, done.values())))
+
     def unit(self, result: UnitResult) -> None:
         """Store a unit: its frame values first, then its journal line; only the line makes it done."""
         import pyarrow.parquet as pq
@@ -247,10 +261,10 @@ class Writer:
             shard = self.shard(Unit(entry["adapter"], entry["case"], entry["seed"]))
             shard.parent.mkdir(exist_ok=True)
             temporary = shard.with_name(f".{shard.name}.{os.getpid()}.tmp")
-            pq.write_table(_table(result), temporary, compression="zstd")
+            pq.write_table(_table(result), temporary, row_group_size=ROWS, **_parquet())
             temporary.replace(shard)
         with (self.path / JOURNAL).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")
+            file.write(_line(entry))
             file.flush()
             os.fsync(file.fileno())
 
@@ -259,51 +273,109 @@ class Writer:
         return self.path / SHARDS / f"{hashlib.sha256(json.dumps([unit.adapter, unit.case, unit.seed]).encode()).hexdigest()[:24]}.parquet"
 
     def compact(self) -> None:
-        """All shards into values.parquet, rows in (adapter, case, seed, view, metric, frame) order; the shards go only when that file is in place."""
+        """All shards into values.parquet, rows in (adapter, case, seed, view, metric, frame) order; the shards go only when that file is in place.
+
+        Units that values.parquet holds from an earlier time stay, unless they were done anew.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        shards = sorted((self.path / SHARDS).glob("*.parquet"))
+        units = sorted({Unit(e["adapter"], e["case"], e["seed"]) for e in read_journal(self.path / JOURNAL)})
+        shards = {unit: shard for unit in units if (shard := self.shard(unit)).exists()}
         if not shards:
             return
-        tables = [pq.read_table(s) for s in shards]
-        if (self.path / VALUES).exists():
-            old = pq.read_table(self.path / VALUES)
-            fresh = {key for t in tables for key in _units(t)}
-            tables.append(
-                old.filter(
-                    pa.array(
-                        [key not in fresh for key in zip(*(old[c].to_pylist() for c in ("adapter", "case", "seed")), strict=True)],
-                        pa.bool_(),
-                    )
-                )
-            )
-        whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
-        plain = whole.cast(pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in whole.schema]))
-        order = plain.sort_by([(name, "ascending") for name in ("adapter", "case", "seed", "view", "metric", "frame")])
+        earlier = _by_unit(pq.read_table(self.path / VALUES)) if (self.path / VALUES).exists() else {}
+        plain = pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in value_schema()])
         temporary = self.path / f".{VALUES}.{os.getpid()}.tmp"
-        pq.write_table(order.cast(value_schema()), temporary, compression="zstd")
+        with pq.ParquetWriter(temporary, value_schema(), **_parquet()) as file:
+            held: list[pa.Table] = []
+
+            def write() -> None:
+                # by way of plain text, so that dictionaries hold only what occurs, in the order of the rows
+                file.write_table(pa.concat_tables(held).combine_chunks().cast(value_schema()))
+                held.clear()
+
+            for unit in units:
+                if unit in shards:
+                    pieces: Iterable[pa.Table] = _row_groups(shards[unit])
+                else:
+                    old = earlier.get(unit, value_schema().empty_table())
+                    pieces = (old.slice(start, ROWS) for start in range(0, len(old), ROWS))
+                for piece in pieces:
+                    held.append(piece.cast(plain))
+                    if sum(map(len, held)) >= ROWS:
+                        write()
+            if held:
+                write()
         temporary.replace(self.path / VALUES)
-        for shard in shards:
+        for shard in shards.values():
             shard.unlink()
         with contextlib.suppress(OSError):
             (self.path / SHARDS).rmdir()
 
 
-def _units(table: pa.Table) -> set[tuple[str, str, int]]:
-    return set(zip(*(table[c].to_pylist() for c in ("adapter", "case", "seed")), strict=True))
+def _parquet() -> dict[str, Any]:
+    """How frame values are written: hardly two of them are equal, so only texts get a dictionary."""
+    import pyarrow as pa
+
+    return {"compression": "zstd", "use_dictionary": [f.name for f in value_schema() if pa.types.is_dictionary(f.type)]}
+
+
+def _row_groups(path: Path) -> Iterator[pa.Table]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, use_threads=False)
+
+
+def _by_unit(table: pa.Table) -> dict[Unit, pa.Table]:
+    """A sorted table of frame values, cut into its units."""
+    keys = zip(*(table[name].to_pylist() for name in ("adapter", "case", "seed")), strict=True)
+    found, start = {}, 0
+    for key, rows in groupby(keys):
+        stop = start + sum(1 for _ in rows)
+        found[Unit(*key)] = table.slice(start, stop - start)
+        start = stop
+    return found
 
 
 def _table(result: UnitResult) -> pa.Table:
+    """Frame values of a unit, rows in (view, metric, frame) order.
+
+    Arrays are laid out by hand: `pa.array` would import pandas, which costs more than a clip.
+    """
     import pyarrow as pa
 
     entry = result.entry
-    parts = []
-    for (view, metric), values in result.values.items():
-        truth, generated = result.frames[view]
-        n = len(values)
-        masked: NDArray[np.bool_] = np.isnan(values)
-        columns = [[entry["adapter"]] * n, [entry["case"]] * n, [entry["seed"]] * n, [view] * n, [metric] * n, truth, generated]
-        arrays = [pa.array(column, type=field.type) for column, field in zip(columns, value_schema(), strict=False)]
-        parts.append(pa.Table.from_arrays([*arrays, pa.array(values, mask=masked)], schema=value_schema()))
-    return pa.concat_tables(parts)
+    runs = sorted(result.values.items())
+    lengths = [len(values) for _, values in runs]
+    values = np.concatenate([values for _, values in runs])
+    scored = ~np.isnan(values)
+
+    def numbers(kind: pa.DataType, data: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> pa.Array:
+        bits = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+        return pa.Array.from_buffers(kind, len(data), [bits, pa.py_buffer(np.ascontiguousarray(data))])
+
+    def texts(words: Sequence[str]) -> pa.DictionaryArray:
+        known = list(dict.fromkeys(words))
+        data = [word.encode() for word in known]
+        ends = np.cumsum([0, *map(len, data)], dtype=np.int32)
+        codes = np.repeat(np.array([known.index(word) for word in words], np.int32), lengths)
+        dictionary = pa.StringArray.from_buffers(len(known), pa.py_buffer(ends), pa.py_buffer(b"".join(data)))
+        return pa.DictionaryArray.from_arrays(numbers(pa.int32(), codes), dictionary)
+
+    def frames(side: int) -> pa.Array:
+        return numbers(pa.int32(), np.concatenate([np.asarray(result.frames[view][side], np.int32) for (view, _), _ in runs]))
+
+    columns = [
+        texts([entry["adapter"]] * len(runs)),
+        texts([entry["case"]] * len(runs)),
+        numbers(pa.int32(), np.full(len(values), entry["seed"], np.int32)),
+        texts([view for (view, _), _ in runs]),
+        texts([metric for (_, metric), _ in runs]),
+        frames(0),
+        frames(1),
+        numbers(pa.float64(), values, scored),
+    ]
+    return pa.Table.from_arrays(columns, schema=value_schema())

@@ -220,10 +220,11 @@ def _work(settled: Spec, todo: plan.Plan, request: Request, writer: Writer, head
     shards = paths.cache_dir() / "features"
     writer.header(header)
     done = {unit: entry for unit, entry in writer.mend().items() if _keep(entry, shards, todo)}
+    writer.keep(done)
     jobs = _jobs(settled, todo, request, writer.path, set(done))
     total = len(settled.units()) + len(settled.real)
     reporter.start(total, total - sum(len(job.units) for job in jobs))
-    for results in executor(request.workers).run(jobs, reporter.frames):
+    for results in executor(min(request.workers, len(jobs))).run(jobs, reporter.frames):
         for result in results:
             writer.unit(result)
             entry = result.entry

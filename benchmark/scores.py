@@ -84,21 +84,37 @@ class _Frames:
 
     def of(self, unit: Unit, view: str, name: str) -> NDArray[np.float64]:
         if self._table is None:
-            self._table = dict(_groups(self._record.values()))
+            found: dict[tuple[Unit, str, str], list[NDArray[np.float64]]] = {}
+            for piece in self._record.value_pieces():
+                for key, values in _groups(piece):
+                    found.setdefault(key, []).append(values)
+            self._table = {key: np.concatenate(parts) for key, parts in found.items()}
         return self._table[unit, view, name]
 
 
 def _groups(table: pa.Table) -> Iterator[tuple[tuple[Unit, str, str], NDArray[np.float64]]]:
-    """Runs of equal (adapter, case, seed, view, metric) in the compacted, sorted table, with their values in frame order."""
-    names = ("adapter", "case", "seed", "view", "metric")
-    columns = [table[name].to_numpy() for name in names]
-    values = table["value"].to_numpy()
-    if not len(values):
+    """Runs of equal (adapter, case, seed, view, metric) in some of the sorted rows, with their values in frame order."""
+    if not len(table):
         return
-    new = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    names = ("adapter", "case", "view", "metric")
+    texts = [table[name].unify_dictionaries().combine_chunks() for name in names]
+    words = [text.dictionary.to_pylist() for text in texts]
+    codes = [_numbers(text.indices, np.int32) for text in texts]
+    seeds, values = (_numbers(table[name].combine_chunks(), kind) for name, kind in (("seed", np.int32), ("value", np.float64)))
+    new = np.any([column[1:] != column[:-1] for column in (*codes, seeds)], axis=0)
     for start, stop in pairwise([0, *(np.flatnonzero(new) + 1).tolist(), len(values)]):
-        adapter, case, seed, view, metric = (column[start] for column in columns)
-        yield (Unit(str(adapter), str(case), int(seed)), str(view), str(metric)), np.asarray(values[start:stop], np.float64)
+        adapter, case, view, metric = (known[code[start]] for known, code in zip(words, codes, strict=True))
+        yield (Unit(adapter, case, int(seeds[start])), view, metric), np.asarray(values[start:stop], np.float64)
+
+
+def _numbers(array: pa.Array, kind: type[np.generic]) -> NDArray[Any]:
+    """An array's numbers, null = NaN. From its buffers, because pyarrow's own conversion imports pandas."""
+    valid, data = array.buffers()
+    rows = slice(array.offset, array.offset + len(array))
+    numbers = np.frombuffer(data, kind)[rows]
+    if valid is None:
+        return numbers
+    return np.where(np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")[rows], numbers, np.nan)
 
 
 def _row(
@@ -238,6 +254,8 @@ def _set(
             mine = np.concatenate([ours[k][s] for k in kept])
             other = np.concatenate(real if real else [t for k in kept if (t := theirs[k][s]) is not None])
             distances.append(variant.distance(mine, other))
+        if not np.isfinite(distances).all():
+            raise Unscored("not-finite", "the distance is not finite")
         return float(np.mean(distances))
 
     rows = sum(len(clip[0]) for clip in ours)

@@ -182,6 +182,7 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
                     path=where,
                     found=f"no {case.id}.* of method {name}",
                     expected=f"a clip with stem {case.id!r}",
+                    hint="add the clip, or name the cases that are there with --case",
                 )
                 outputs[name, case.id] = Clip(Source(where or Path(case.id)), None, missing)
     return Spec(
@@ -207,7 +208,9 @@ def rooted_request(request: Request) -> Request:
     """The request with the data root that the environment or the configuration names, where the user named no truth; later calls change nothing."""
     if request.data or request.truth or request.cases_file or request.real:
         return request
-    root = paths.data_root(_suite(request).id)
+    suite = _suite(request)
+    # Clips made on the spot have no root, whatever the environment says of other suites.
+    root = None if suite.make else paths.data_root(suite.id)
     return dataclasses.replace(request, data=root[0]) if root else request
 
 
@@ -267,6 +270,10 @@ def _hashed(source: Source, hashes: HashCache, pinned: Mapping[Path, str]) -> Cl
         return Clip(source, None, error)
     except OSError as error:
         return Clip(source, None, InputError("cannot be read", code="unreadable", path=source.path, found=str(error)))
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "the name is no UTF-8 text and cannot stand in a record", code="bad-id", path=source.path, found=str(error), hint="rename it"
+        ) from None
     if source.path in pinned and pinned[source.path] != digest:
         raise InputError(
             "is not the file the manifest pins",

@@ -157,6 +157,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.of == arguments.over:
         raise InputError("--of and --over name the same method", code="usage", found=arguments.of)
     margins = _margins(arguments.margin)
+    scored = list(dict.fromkeys(f"{row['metric']}@{row['variant']}" for row in record.scores))
+    for name in margins:
+        if name not in scored:
+            raise InputError("--margin names a variant that the run has not", code="unknown-name", found=name, expected=", ".join(scored))
     protocols = arguments.protocol or [p["id"] for p in record.header["protocols"]]
     for protocol in protocols:
         record.view_of(protocol)
@@ -177,7 +181,7 @@ def _margins(words: list[str]) -> dict[str, float]:
             margins[name] = float(value)
         except ValueError:
             margins[name] = -1.0
-        if not equals or margins[name] <= 0:
+        if not equals or not 0 < margins[name] < float("inf"):
             raise InputError("--margin takes METRIC@VARIANT=X with X above 0", code="usage", found=word)
     return margins
 

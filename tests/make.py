@@ -127,16 +127,14 @@ def scores(run: Path) -> list[dict[str, Any]]:
 def row(run: Path, adapter: str, name: str, protocol: str | None = None) -> dict[str, Any]:
     """The one row of `metric@variant`."""
     found = [
-        r
-        for r in scores(run)
-        if r["adapter"] == adapter and f"{r['metric']}@{r['variant']}" == name and protocol in (None, r["protocol"])
+        r for r in scores(run) if r["adapter"] == adapter and f"{r['metric']}@{r['variant']}" == name and protocol in (None, r["protocol"])
     ]
     assert len(found) == 1, found
     return found[0]
 
 
 def journal(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "journal.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in (run / "journal.jsonl").read_text(encoding="utf-8").split("\n") if line]
 
 
 def entry(run: Path, adapter: str, case: str) -> dict[str, Any]:

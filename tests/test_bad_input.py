@@ -193,7 +193,10 @@ READ: dict[str, tuple[Callable[[Path], object], float]] = {
     "10 bits": (lambda f: _video(f / f"{BAD}.mp4", pix_fmt="yuv420p10le"), 29.0),
     "yuv444": (lambda f: _video(f / f"{BAD}.mp4", pix_fmt="yuv444p"), 36.0),
     "opaque alpha": (_opaque, 45.0),
-    "HEVC": (lambda f: clips.write_video(f / f"{BAD}.mp4", OURS, codec="libx265", options={"crf": "8", "x265-params": "log-level=none"}), 29.0),
+    "HEVC": (
+        lambda f: clips.write_video(f / f"{BAD}.mp4", OURS, codec="libx265", options={"crf": "8", "x265-params": "log-level=none"}),
+        29.0,
+    ),
     "numbered pictures": (lambda f: clips.write_folder(f / BAD, OURS, [f"{i}.png" for i in range(COUNT)]), 45.0),
 }
 
@@ -212,7 +215,8 @@ def test_read_as_it_is(kind: str, truth: Path, tmp_path: Path, capfd: Capture) -
 
 
 def test_range_comes_from_the_stream(truth: Path, tmp_path: Path, capfd: Capture) -> None:
-    """The same picture stored in full and in limited range, each tagged, is the same picture: within 0.5 dB of each other."""
+    """The same picture stored in full and in limited range, each tagged, is the same picture: up to the rounding of either, which costs 1 to 2 dB of 45;
+    a range read wrongly costs more than 15."""
     import av
     from av.video.reformatter import VideoReformatter
 
@@ -221,7 +225,11 @@ def test_range_comes_from_the_stream(truth: Path, tmp_path: Path, capfd: Capture
         ours = beside(tmp_path / name)
         pictures = [
             VideoReformatter().reformat(
-                av.VideoFrame.from_ndarray(frame, format="rgb24"), format="yuv444p", dst_colorspace=5, src_color_range=2, dst_color_range=number
+                av.VideoFrame.from_ndarray(frame, format="rgb24"),
+                format="yuv444p",
+                dst_colorspace=5,
+                src_color_range=2,
+                dst_color_range=number,
             )
             for frame in OURS
         ]
@@ -230,7 +238,7 @@ def test_range_comes_from_the_stream(truth: Path, tmp_path: Path, capfd: Capture
         item = entry(tmp_path / f"run-{name}", "m", BAD)
         assert item["generated"]["color_range"] == name
         found[name] = next(iter(item["values"].values()))["psnr@float"]["value"]
-    assert found["limited"] == pytest.approx(found["full"], abs=0.5)
+    assert found["limited"] == pytest.approx(found["full"], abs=1.5)
     assert min(found.values()) > 40
 
 
@@ -307,7 +315,22 @@ def test_absent_folder(option: str, truth: Path, tmp_path: Path, capfd: Capture)
     assert "Traceback" not in said.err
 
 
-NAMES = ["with space", "it's", 'say "hi"', "ünïcödé", "日本語", "踊り 1", "-dash", "100%", "a=b", "a@b", "two..", "semi;colon", "new\nline", "$HOME"]
+NAMES = [
+    "with space",
+    "it's",
+    'say "hi"',
+    "ünïcödé",
+    "日本語",
+    "踊り 1",
+    "-dash",
+    "100%",
+    "a=b",
+    "a@b",
+    "two..",
+    "semi;colon",
+    "new\nline",
+    "$HOME",
+]
 
 
 def test_names(tmp_path: Path, capfd: Capture) -> None:
@@ -400,7 +423,9 @@ def obeys_modes(tmp_path: Path) -> dict[str, object]:
     return more
 
 
-@pytest.mark.parametrize("where", ["the folder of a method", "below an unreadable folder", "the truth", "a frame folder", "a file", "the run"])
+@pytest.mark.parametrize(
+    "where", ["the folder of a method", "below an unreadable folder", "the truth", "a frame folder", "a file", "the run"]
+)
 def test_unreadable(where: str, truth: Path, tmp_path: Path, obeys_modes: dict[str, object]) -> None:
     """A folder without rights is exit 2 with the folder named; a single clip without rights fails alone."""
     ours = beside(tmp_path / "ours")
@@ -644,16 +669,14 @@ def test_foreign_packages_beside_the_console_script(workers: str, truth: Path, t
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_full_disk_while_journalling(
-    number: int, truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
-) -> None:
+def test_full_disk_while_journalling(number: int, truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
     """The write of the second journal line fails: exit 2 with the command that goes on; with space again it goes on to the same result."""
     ours = beside(tmp_path / "ours")
     write(ours / f"{BAD}.mkv", OURS)
     real, calls = os.fsync, []
 
     def full(descriptor: int) -> None:
-        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
         if path.endswith(JOURNAL):
             calls.append(path)
             if len(calls) == 2:
@@ -697,11 +720,11 @@ def test_full_disk_at_the_end(step: str, truth: Path, tmp_path: Path, monkeypatc
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB; a skip where none can be mounted."""
+    """A file system of 4 MiB; a skip where none can be mounted."""
     folder = tmp_path / "small"
     folder.mkdir()
     tool = shutil.which("mount")
-    command = [str(tool), "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    command = [str(tool), "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
     if not tool or os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("no right to mount a small file system")
     yield folder
@@ -715,8 +738,8 @@ def test_truly_full_disk(what: str, truth: Path, tmp_path: Path, small_disk: Pat
     ours = beside(tmp_path / "ours")
     write(ours / f"{BAD}.mkv", OURS)
     ballast = small_disk / "ballast"
-    room = {"run": 24, "clips": 80, "features": 8}[what] * 1024
-    ballast.write_bytes(b"x" * ((1 << 20) - room))
+    room = {"run": 24, "clips": 80, "features": 500}[what] * 1024
+    ballast.write_bytes(b"x" * ((4 << 20) - room))
     cache = small_disk / "cache" if what == "features" else tmp_path / "cache"
     out = tmp_path / "run" if what == "features" else small_disk / "run"
     words: list[object] = ["run", "--suite", "tiktok", "--truth", truth, "--outputs", f"m={ours}", "--out", out]

@@ -190,7 +190,18 @@ def test_usage(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("bad", ["A", "a b", "truth", "real", "*", "a@b", "a/b"])
 def test_names_of_methods(bad: str, small: Study, tmp_path: Path, capfd: Capture) -> None:
-    said = call(capfd, "run", "--suite", "tiktok", "--truth", small.root / "truth", "--outputs", f"{bad}={small.root / 'a'}", "--out", tmp_path / "r")
+    said = call(
+        capfd,
+        "run",
+        "--suite",
+        "tiktok",
+        "--truth",
+        small.root / "truth",
+        "--outputs",
+        f"{bad}={small.root / 'a'}",
+        "--out",
+        tmp_path / "r",
+    )
     assert (said.code, said.out) == (2, "")
 
 
@@ -203,9 +214,7 @@ def _tiktok(root: Path, cases: list[str]) -> Path:
 
 @pytest.mark.parametrize("how", ["environment", "option", "configuration"])
 @pytest.mark.parametrize("state", ["absent", "empty", "incomplete", "a file"])
-def test_named_root_is_never_the_fallback(
-    how: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
-) -> None:
+def test_named_root_is_never_the_fallback(how: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
     """A root that anybody named and that is not all there is an error that names it; the made suite stands in only where no root was ever named."""
     monkeypatch.chdir(tmp_path)
     root = tmp_path / "data" / "tiktok"
@@ -265,7 +274,9 @@ def test_made_suite_has_no_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 def test_truth_folder_that_is_not_there(state: str, small: Study, tmp_path: Path, capfd: Capture) -> None:
     if state == "empty":
         (tmp_path / "truth").mkdir()
-    said = call(capfd, "run", "--suite", "tiktok", "--truth", tmp_path / "truth", "--outputs", f"a={small.root / 'a'}", "--out", tmp_path / "r")
+    said = call(
+        capfd, "run", "--suite", "tiktok", "--truth", tmp_path / "truth", "--outputs", f"a={small.root / 'a'}", "--out", tmp_path / "r"
+    )
     assert (said.code, said.out) == (2, "")
     assert str(tmp_path / "truth") in said.err
 
@@ -356,7 +367,9 @@ def test_method_without_a_usable_clip(small: Study, tmp_path: Path, capfd: Captu
 def test_truth_without_any_case_in_common(small: Study, tmp_path: Path, capfd: Capture) -> None:
     """Other stems on both sides: nothing can be paired, which is 2 and says which stems there are."""
     write(tmp_path / "ours" / "other.mkv", movie(0))
-    said = call(capfd, "run", "--suite", "tiktok", "--truth", small.root / "truth", "--outputs", f"m={tmp_path / 'ours'}", "--out", tmp_path / "run")
+    said = call(
+        capfd, "run", "--suite", "tiktok", "--truth", small.root / "truth", "--outputs", f"m={tmp_path / 'ours'}", "--out", tmp_path / "run"
+    )
     assert said.code == 2
     assert "other" in said.err
     assert "one" in said.err

@@ -141,7 +141,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made.root / "run"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["ls", "metrics"], ["ls", "suites"], ["explain", "psnr@float"], ["run", "--help"], ["show", "RUN"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["ls", "metrics"], ["ls", "suites"], ["explain", "psnr@float"], ["run", "--help"], ["show", "RUN"]]
+)
 def test_quick_commands_load_nothing_heavy(words: list[str], finished: Path, tmp_path: Path) -> None:
     """sys.modules after the command, told by the process itself on its last line."""
     words = [str(finished) if word == "RUN" else word for word in words]
@@ -159,7 +161,9 @@ def test_quick_commands_load_nothing_heavy(words: list[str], finished: Path, tmp
 
 def test_importing_benchmark_alone_loads_no_sibling(tmp_path: Path) -> None:
     """Public names are loaded when first used."""
-    code = "import sys, benchmark; print(*sorted(sys.modules)); benchmark.statistics.t_quantile; print('benchmark.statistics' in sys.modules)"
+    code = (
+        "import sys, benchmark; print(*sorted(sys.modules)); benchmark.statistics.t_quantile; print('benchmark.statistics' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
     first, second = done.stdout.splitlines()
     assert not {"suites", "adapters", "reports", "torch", "pandas"} & set(first.split())

@@ -19,7 +19,9 @@ from benchmark.registry import Registry, find, registry
 
 
 def metric(name: str = "zz", *ids: str) -> Metric:
-    variants = tuple(FrameVariant(id=id, summary="zeros", source="here", score=lambda g, t, c=None: np.zeros(len(g))) for id in ids or ("v",))
+    variants = tuple(
+        FrameVariant(id=id, summary="zeros", source="here", score=lambda g, t, c=None: np.zeros(len(g))) for id in ids or ("v",)
+    )
     return Metric(name=name, title="Z", higher_is_better=True, variants=variants)
 
 
@@ -77,7 +79,12 @@ def test_an_object_of_no_kind_is_refused() -> None:
 
 
 def test_unknown_names_list_what_there_is() -> None:
-    for kind, table in (("metric", registry().metrics), ("protocol", registry().protocols), ("suite", registry().suites), ("adapter", registry().adapters)):
+    for kind, table in (
+        ("metric", registry().metrics),
+        ("protocol", registry().protocols),
+        ("suite", registry().suites),
+        ("adapter", registry().adapters),
+    ):
         with pytest.raises(InputError) as error:
             find(table, "no-such", kind)
         assert error.value.code == "unknown-name"
@@ -115,7 +122,9 @@ def package(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> str:
 
 
 def test_modules_with_an_underscore_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = package(tmp_path, monkeypatch, _helper="raise RuntimeError('never imported')", b="SPEC = 'b'", a="SPEC = ('a1', 'a2')\nVERB = 'verb'", c="")
+    name = package(
+        tmp_path, monkeypatch, _helper="raise RuntimeError('never imported')", b="SPEC = 'b'", a="SPEC = ('a1', 'a2')\nVERB = 'verb'", c=""
+    )
     assert list(module._specs_of(name)) == [("a1", f"{name}.a"), ("a2", f"{name}.a"), ("verb", f"{name}.a"), ("b", f"{name}.b")]
     assert f"{name}._helper" not in sys.modules
 

@@ -54,7 +54,9 @@ def put(folder: Path, data: bytes = DATA, item: WeightsEntry = PINNED) -> Path:
 
 def test_the_catalogue_is_read_entry_by_entry(tmp_path: Path) -> None:
     file = tmp_path / "weights.toml"
-    file.write_text('[net-a]\nfile = "a.pt"\nformat = "torch"\nlicence = "MIT"\nurls = ["http://x/a.pt"]\nbytes = 5\n[net-b]\nfile = "b"\nformat = "onnx"\nlicence = "?"\n')
+    file.write_text(
+        '[net-a]\nfile = "a.pt"\nformat = "torch"\nlicence = "MIT"\nurls = ["http://x/a.pt"]\nbytes = 5\n[net-b]\nfile = "b"\nformat = "onnx"\nlicence = "?"\n'
+    )
     found = list(weights_of(file))
     assert [item for item, _ in found] == [
         WeightsEntry(name="net-a", file="a.pt", format="torch", licence="MIT", urls=("http://x/a.pt",), bytes=5),
@@ -168,6 +170,7 @@ class Payload:
         return Path.touch, (self.target,)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("how", ["torch.save", "pickle"])
 def test_a_pickle_with_code_is_refused_and_not_run(how: str, tmp_path: Path) -> None:
     import torch
@@ -281,24 +284,24 @@ def test_tensors_by_formula_agree_with_the_tests_own(name: str, shape: tuple[int
 
 
 class Server:
-    """A small HTTP server on this machine: /good gives DATA, /missing 404, /short claims more than it sends, /wrong other bytes, /chunked DATA without
-    a length."""
+    """A small HTTP server on this machine: /good gives DATA, /missing 404, /short claims more than it sends, /wrong other bytes."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        asked = self.asked
+        self.bodies = {"/good": DATA, "/short": DATA[:5000], "/wrong": b"y" * len(DATA)}
+        asked, bodies = self.asked, self.bodies
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
                 asked.append(self.path)
-                body = {"/good": DATA, "/short": DATA[:5000], "/wrong": b"y" * len(DATA)}.get(self.path)
+                body = bodies.get(self.path)
                 if body is None:
                     self.send_error(404)
                     return
                 self.send_response(200)
-                self.send_header("Content-Length", str(len(DATA)))
+                self.send_header("Content-Length", str(len(DATA if self.path == "/short" else body)))
                 self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.write(body)
@@ -496,3 +499,39 @@ def test_a_failing_pull_goes_on_with_the_next_and_is_told(server: Server, regist
     told = call(capfd, "weights", "pull", "no-such")
     assert told.code == 2
     assert "zz-net" in told.err
+
+
+def test_run_pulls_only_when_told_to(server: Server, register: Register, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Without --pull the row is unscored and nobody is asked; --offline forbids it; with --pull the same command scores, once for all."""
+    from benchmark.model import Extractor, Metric, SetVariant
+    from tests.make import row, study
+
+    file = safetensors(tmp_path / "net.safetensors", {"shift.bias": (3,)})
+    server.bodies["/net"] = file.read_bytes()
+    bias = weight("shift.bias", (3,))
+    net = Extractor(
+        id="zz-shift", version=1, summary="corner colour plus a bias", source="here", dimension=3, batch=4, weights="zz-net",
+        preprocess=lambda frames: frames[:, 0, 0].astype(np.float32), shapes=lambda: {"shift.bias": (3,)},
+        build=lambda state, device: lambda batch: batch + state["shift.bias"],
+    )  # fmt: skip
+    far = SetVariant(
+        id="far", summary="first feature of the first row", source="here", extractor="zz-shift", distance=lambda x, y: float(x[0, 0])
+    )
+    item = replace(UNPUBLISHED, urls=(server.url("net"),))
+    register(item, net, Metric(name="zz", title="Z", higher_is_better=None, variants=(far,)))
+    made = study(tmp_path / "clips", ("a",), ("one",))
+    words = ["run", *made.words, "--metric", "zz@far", "--out", tmp_path / "run"]
+    assert call(capfd, *words).code == 3
+    assert call(capfd, *words, "--pull", "--offline").code == 3
+    assert server.asked == []
+    told = call(capfd, *words, "--pull")
+    assert told.code == 0, told.err
+    assert f"pulling zz-net (size unknown, licence none) from {server.url('net')}" in told.err
+    assert server.asked == ["/net"]
+    from benchmark.media import decode, probe
+
+    first = next(iter(decode(probe(made.root / "a" / "one.mkv"))))[0, 0, 0, 0]
+    found = row(tmp_path / "run", "a", "zz@far")
+    assert (found["value"], found["weights"]) == (float(np.float32(first) + bias[0]), "first-use")
+    assert call(capfd, *words, "--pull").code == 0
+    assert server.asked == ["/net"]

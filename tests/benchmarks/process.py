@@ -15,18 +15,19 @@ ROOT = Path(__file__).resolve().parents[2]
 _SMALL = """
 import json, resource, subprocess, sys
 code = subprocess.call(sys.argv[1:])
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print(json.dumps([code, peak // 1024 if sys.platform == "darwin" else peak]), file=sys.stderr)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+peak = used.ru_maxrss // 1024 if sys.platform == "darwin" else used.ru_maxrss
+print(json.dumps([code, used.ru_utime + used.ru_stime, peak]), file=sys.stderr)
 """
 """Starts the command from a small process: Linux lets a child begin with the peak of the process that started it."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """code: exit status. seconds: wall clock. peak: KiB resident at most. out: standard output."""
+    """seconds: wall clock. cpu: seconds of all its threads. peak: KiB resident at most. out: standard output."""
 
-    code: int
     seconds: float
+    cpu: float
     peak: int
     out: str
 
@@ -38,12 +39,14 @@ def python(words: Sequence[str | Path], cache: Path) -> Ended:
     start = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - start
-    code, peak = json.loads(done.stderr.splitlines()[-1])
+    code, cpu, peak = json.loads(done.stderr.splitlines()[-1])
     assert code == 0, done.stderr
-    return Ended(code, seconds, peak, done.stdout)
+    return Ended(seconds, cpu, peak, done.stdout)
 
 
-def run(folder: Path, out: Path, cache: Path, methods: Sequence[str] = ("a",), protocols: Sequence[str] = ("strict-1", "disco-2024")) -> Ended:
+def run(
+    folder: Path, out: Path, cache: Path, methods: Sequence[str] = ("a",), protocols: Sequence[str] = ("strict-1", "disco-2024")
+) -> Ended:
     """`benchmark run` over folder/truth and folder/METHOD."""
     words: list[str | Path] = ["-m", "benchmark", "run", "--suite", "tiktok", "--truth", folder / "truth", "--out", out]
     for method in methods:
