@@ -180,6 +180,7 @@ def _from_data(request: Request, suite: Suite, split: Split) -> Gathered:
 
 def from_made(made: tuple[Case, ...], request: Request, split: Split) -> Gathered:
     """The cases of a maker (a suite whose clips are generated on this machine)."""
+    _check_names(request, {})
     return _pick(Gathered(made, {}, split=split.id), request)
 
 

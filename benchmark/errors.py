@@ -64,6 +64,11 @@ class InputError(BenchmarkError):
         return {key: value for key, value in parts.items() if value is not None}
 
 
+def unreadable(path: Path | str, error: OSError, what: str = "cannot be read") -> InputError:
+    """The InputError for a file or folder that the system does not let us read."""
+    return InputError(what, code="unreadable", path=path, found=str(error), expected="read permission", hint=f"ls -l {path}")
+
+
 def _rebuild(what: str, code: str, path: str | None, found: str | None, expected: str | None, hint: str | None) -> InputError:
     return InputError(what, code=code, path=path, found=found, expected=expected, hint=hint)
 

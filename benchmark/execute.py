@@ -38,7 +38,9 @@ class Processes:
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor, as_completed
 
-        pool = ProcessPoolExecutor(min(self.workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(
+            min(self.workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"), initializer=_die_with_parent
+        )
         try:
             for future in as_completed([pool.submit(evaluate, job) for job in jobs]):
                 results = future.result()
@@ -46,6 +48,24 @@ class Processes:
                 yield results
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _die_with_parent() -> None:
+    """A worker whose parent was killed must not go on for nobody."""
+    import multiprocessing
+    import os
+    import threading
+    from multiprocessing.connection import wait
+
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def executor(workers: int) -> Executor:

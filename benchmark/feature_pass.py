@@ -124,19 +124,17 @@ class FeaturePass:
     ) -> _Sequence:
         network = self.networks.planned[extractor.id]
         key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=network.sha256, machine=machine.numerics(self.device))
-        if key in self._sequences:
-            return self._sequences[key]
         rows = windows(extractor, len(frames))
-        sequence = _Sequence(None, key, rows)
-        missing = stored and rows > 0 and not self.shards.has(key)
-        if missing or live:
+        sequence = self._sequences.setdefault(key, _Sequence(None, key, rows))
+        missing = stored and rows > 0 and sequence.writer is None and not self.shards.has(key)
+        if (missing or live) and sequence.node is None:
             sequence.node = Node(extractor, forward(extractor.id, self.networks.mode, self.networks.folder, self.device), [])
-            if missing:
-                sequence.writer = self.shards.writer(key, rows, extractor.dimension)
-                sequence.node.sinks.append(sequence.writer)
+        if missing:
+            assert sequence.node is not None
+            sequence.writer = self.shards.writer(key, rows, extractor.dimension)
+            sequence.node.sinks.append(sequence.writer)
         if rows == 0:
             sequence.failed = Unscored("too-short", f"{extractor.id} needs {extractor.window} frames, {len(frames)} are compared")
-        self._sequences[key] = sequence
         return sequence
 
     def wants(self, runner: _Runner) -> bool:

@@ -112,19 +112,22 @@ class Shards:
 
 
 class ShardWriter:
-    """Rows into a memory-mapped temporary file, moved into place by `close`."""
+    """Rows into a temporary file, moved into place by `close`."""
 
     def __init__(self, path: Path, rows: int, dimension: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         self.rows = rows
-        self.array = np.lib.format.open_memmap(self.temporary, mode="w+", dtype=np.float32, shape=(rows, dimension))
         self.done = 0
+        # Plain writes, not a memory map: on a full disk a write raises an error, a map kills the process.
+        self._file = self.temporary.open("wb")
+        header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
+        np.lib.format.write_array_header_1_0(self._file, header)
 
     def __call__(self, rows: NDArray[np.float32]) -> None:
         """Append (k, d)."""
-        self.array[self.done : self.done + len(rows)] = rows
+        self._file.write(np.ascontiguousarray(rows, "<f4").tobytes())
         self.done += len(rows)
 
     def close(self) -> None:
@@ -132,11 +135,12 @@ class ShardWriter:
         if self.done != self.rows:
             self.abandon()
             raise RuntimeError(f"{self.path.name}: {self.done} of {self.rows} rows")
-        self.array.flush()
-        del self.array
+        self._file.close()
         self.temporary.replace(self.path)
 
     def abandon(self) -> None:
         """Drop an unfinished shard."""
+        with suppress(OSError):  # what a full disk did not take at closing is thrown away anyway
+            self._file.close()
         with suppress(FileNotFoundError):
             self.temporary.unlink()

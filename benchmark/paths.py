@@ -36,8 +36,17 @@ def config() -> Mapping[str, Any]:
     if not path.is_file():
         return {}
     from benchmark.data import load_toml
+    from benchmark.errors import InputError
 
-    return load_toml(path)
+    table = load_toml(path)
+    expected = 'cache = "DIR", weights = "DIR", and a table [data] of suite = "DIR"'
+    for key, value in table.items():
+        good = isinstance(value, dict) and all(isinstance(v, str) for v in value.values()) if key == "data" else isinstance(value, str)
+        if key not in ("cache", "weights", "data") or not good:
+            raise InputError(
+                "the configuration is wrong", code="config", path=path, found=f"{key} = {value!r}", expected=expected, hint="edit the file"
+            )
+    return table
 
 
 def data_root(suite: str) -> tuple[Path, str] | None:
@@ -45,10 +54,8 @@ def data_root(suite: str) -> tuple[Path, str] | None:
     named = os.environ.get("BENCHMARK_DATA")
     if named:
         return Path(named).expanduser() / suite, f"BENCHMARK_DATA={named}"
-    roots = config().get("data", {})
-    if suite in roots:
-        return Path(str(roots[suite])).expanduser(), str(config_file())
-    return None
+    root = config().get("data", {}).get(suite)
+    return (Path(root).expanduser(), str(config_file())) if root else None
 
 
 def weights_folders(named: Path | None = None) -> list[Path]:

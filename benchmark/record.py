@@ -283,6 +283,8 @@ class Writer:
         units = sorted({Unit(e["adapter"], e["case"], e["seed"]) for e in read_journal(self.path / JOURNAL)})
         shards = {unit: shard for unit in units if (shard := self.shard(unit)).exists()}
         if not shards:
+            with contextlib.suppress(OSError):
+                (self.path / SHARDS).rmdir()
             return
         earlier = _by_unit(pq.read_table(self.path / VALUES)) if (self.path / VALUES).exists() else {}
         plain = pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in value_schema()])

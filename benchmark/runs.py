@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from benchmark import machine, paths, plan, scores, spec, weights
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError
-from benchmark.evaluate import CaseJob, UnitJob, UnitResult
+from benchmark.evaluate import NOT_APPLICABLE, CaseJob, UnitJob, UnitResult
 from benchmark.execute import executor
 from benchmark.feature_pass import Networks
 from benchmark.model import Case, Unit
@@ -327,7 +327,8 @@ def _outcome(record: Record, settled: Spec, request: Request) -> Outcome:
     asked = set(request.metrics)
     for row in record.scores:
         name = f"{row['metric']}@{row['variant']}"
-        lacking = row["value"] is None and (name in asked or request.require_all)
+        # "not applicable" is no failure of a run that never had a truth, unless the metric was asked for by name.
+        lacking = row["value"] is None and (name in asked or (request.require_all and row["reason"] != NOT_APPLICABLE))
         if lacking or (request.require_all and row["n_failed"]):
             code = UNSCORED
             why = f"{row['reason']} {row['detail']}".strip() if row["value"] is None else f"{row['n_failed']} clip(s) failed"

@@ -62,7 +62,7 @@ def build(record: Record, shards: Path) -> tuple[list[Score], list[Replicates]]:
     """Rows in (method, protocol, variant) order, and the replicates of set metrics, from the record's header, journal and frame values alone
     (and stored features for set metrics)."""
     spec = record.header["spec"]
-    frames = _Frames(record)
+    frames = FrameValues(record)
     rows: list[Score] = []
     replicates: list[Replicates] = []
     for method in spec["methods"]:
@@ -75,7 +75,7 @@ def build(record: Record, shards: Path) -> tuple[list[Score], list[Replicates]]:
     return rows, replicates
 
 
-class _Frames:
+class FrameValues:
     """Per-frame values by (unit, view, metric), read once and only if a protocol pools over frames."""
 
     def __init__(self, record: Record) -> None:
@@ -83,6 +83,7 @@ class _Frames:
         self._table: dict[tuple[Unit, str, str], NDArray[np.float64]] | None = None
 
     def of(self, unit: Unit, view: str, name: str) -> NDArray[np.float64]:
+        """(n,) values of one unit in frame order, NaN = left out; KeyError where there are none."""
         if self._table is None:
             found: dict[tuple[Unit, str, str], list[NDArray[np.float64]]] = {}
             for piece in self._record.value_pieces():
@@ -118,7 +119,7 @@ def _numbers(array: pa.Array, kind: type[np.generic]) -> NDArray[Any]:
 
 
 def _row(
-    record: Record, frames: _Frames, shards: Shards, method: str, protocol: ProtocolSpec, name: str
+    record: Record, frames: FrameValues, shards: Shards, method: str, protocol: ProtocolSpec, name: str
 ) -> tuple[Score, Replicates | None]:
     metric, variant = registry().variant(name)
     header = record.header
@@ -215,7 +216,7 @@ def _over_clips(scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]]) 
 def _over_frames(
     variant: Variant,
     scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]],
-    frames: _Frames,
+    frames: FrameValues,
     view: str,
     name: str,
     seeds: Sequence[int],

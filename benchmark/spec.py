@@ -147,6 +147,7 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
         suite = find(registry().suites, suite.fallback, "suite")
     split = _split(request, suite)
     if suite.make and not rooted:
+        request = dataclasses.replace(request, adapters=request.adapters or suite.adapters)
         maker = find(registry().makers, suite.make, "maker")
         found = gathering.from_made(maker.build(paths.cache_dir() / "suites" / f"{suite.make}-{maker.version}"), request, split)
     elif rooted:
@@ -158,7 +159,7 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
             expected="--truth DIR, --data ROOT or BENCHMARK_DATA",
             hint=f"hvbench explain {suite.id}",
         )
-    methods = _methods(request, suite, found, made=bool(suite.make and not rooted))
+    methods = _methods(request, found)
     protocols = tuple(
         find(registry().protocols, name, "protocol") for name in dict.fromkeys(request.protocols or (suite.default_protocol,))
     )
@@ -246,10 +247,9 @@ def _named_split(name: str | None, split: Split) -> Split:
     return split if name in (None, split.id) else Split(id=str(name), summary="named by cases.toml")
 
 
-def _methods(request: Request, suite: Suite, found: gathering.Gathered, *, made: bool) -> tuple[Method, ...]:
-    wanted = request.adapters or (suite.adapters if made else ())
+def _methods(request: Request, found: gathering.Gathered) -> tuple[Method, ...]:
     methods = [Method(name) for name in found.outputs]
-    for name in dict.fromkeys(wanted):
+    for name in dict.fromkeys(request.adapters):
         adapter = find(registry().adapters, name, "adapter")
         if name in found.outputs:
             raise InputError("two methods of one name", code="collision", found=name)

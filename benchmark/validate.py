@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from benchmark import cases, paths
-from benchmark.errors import InputError
-from benchmark.media import HashCache
-from benchmark.record import HEADER, JOURNAL, SCORES, load, read_journal
+from benchmark.data import canonical
+from benchmark.errors import InputError, Unscored
+from benchmark.evaluate import pool
+from benchmark.media import HashCache, sha256_file
+from benchmark.record import HEADER, JOURNAL, SCORES, VALUES, Record, load, read_journal
 from benchmark.registry import find, registry
 from benchmark.request import Request
 from benchmark.runs import scores_json
+from benchmark.scores import FrameValues
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -36,6 +40,10 @@ def validate(path: Path) -> list[str]:
     findings += _against("scores", stored, path / SCORES)
     if findings:
         return findings
+    found = hashlib.sha256(canonical(record.header["spec"]).encode()).hexdigest()
+    if found != record.header["spec_sha256"]:
+        findings.append(f"{path / HEADER}: the spec hashes to {found[:8]}, the header says {record.header['spec_sha256'][:8]}")
+    findings += _frames(record) + _made(record)
     if stored["spec_sha256"] != record.header["spec_sha256"]:
         findings.append(f"{path / SCORES}: belongs to spec {stored['spec_sha256'][:8]}, the header says {record.header['spec_sha256'][:8]}")
     again = scores_json(record, paths.cache_dir() / "features")["scores"]
@@ -47,6 +55,36 @@ def validate(path: Path) -> list[str]:
     if len(stored["scores"]) != len(again):
         findings.append(f"{path / SCORES}: {len(stored['scores'])} rows, the journal gives {len(again)}")
     return findings + _inputs(record.header["inputs"])
+
+
+def _frames(record: Record) -> list[str]:
+    """Every clip value of the journal must follow from its frames' values."""
+    frames = FrameValues(record)
+    findings = []
+    for unit, entry in record.journal.items():
+        for view, values in entry["values"].items():
+            for name, stored in values.items():
+                if "value" not in stored:
+                    continue
+                try:
+                    again = pool(frames.of(unit, view, name), registry().variant(name)[1])
+                except (KeyError, Unscored):
+                    again = {"value": None}
+                if any(stored[key] != again.get(key) for key in stored):
+                    where = f"{unit.adapter} {unit.case} {name}"
+                    findings.append(f"{record.path / VALUES}: {where}: frames give {again['value']}, the journal says {stored['value']}")
+    return findings
+
+
+def _made(record: Record) -> list[str]:
+    """Clips an adapter made must be those that were scored."""
+    findings = []
+    for unit, entry in record.journal.items():
+        clip = entry.get("generated", {})
+        path = record.path / clip["path"] if "made" in entry and clip else None
+        if path is not None and path.exists() and (found := sha256_file(path)) != clip["sha256"]:
+            findings.append(f"{path}: {unit.adapter} {unit.case}: has changed since it was scored (sha256 {found[:12]}...)")
+    return findings
 
 
 def _inputs(inputs: dict[str, str]) -> list[str]:

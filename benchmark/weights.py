@@ -88,10 +88,17 @@ def check(item: WeightsEntry, path: Path) -> Located:
             path=path,
             found=f"sha256 {digest}",
             expected=f"sha256 {known} (recorded at first use in {_first_use_file()})",
+            hint=f"hvbench weights pull {item.name}, or delete that line if the first file was the wrong one",
         )
-    if known is None:
-        _record_first_use(item.name, digest)
     return Located(path, digest, "first-use")
+
+
+def adopt(item: WeightsEntry, located: Located) -> None:
+    """Record the hash of a file that nobody published one for, once it has parsed: a broken file must not lock the right one out."""
+    if located.origin == "first-use" and item.name not in _first_use():
+        if item.format in ("safetensors", "torch"):
+            load(item, located)
+        _record_first_use(item.name, located.sha256)
 
 
 def load(item: WeightsEntry, located: Located) -> Tensors:
@@ -122,8 +129,10 @@ def load(item: WeightsEntry, located: Located) -> Tensors:
                 expected="a state dict",
                 hint="convert it to safetensors where you trust it",
             ) from error
-        except (RuntimeError, EOFError, OSError, ValueError) as error:
+        except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise _broken(item, located.path, error) from error
+        if not isinstance(state, Mapping):
+            raise _broken(item, located.path, TypeError(f"holds a {type(state).__name__}, no state dict"))
         return {str(key): value.numpy() for key, value in state.items() if hasattr(value, "numpy")}
     raise InputError(
         f"a {item.format} file holds no plain tensors", code="weights-format", path=located.path, expected="safetensors or torch"
@@ -161,6 +170,7 @@ def state_for(
         tensors = load(item, located)
         if shapes is not None:
             _same_keys(tensors, shapes(), located.path)
+        adopt(item, located)
     except InputError as error:
         raise Unscored("weights-unusable", str(error)) from error
     return tensors, located.origin, located.sha256
@@ -172,7 +182,14 @@ def _same_keys(found: Mapping[str, NDArray[Any]], wanted: Mapping[str, tuple[int
     other = [key for key, shape in wanted.items() if key in found and tuple(found[key].shape) != tuple(shape)]
     if missing or extra or other:
         said = [f"{label} {', '.join(keys[:3])}" for label, keys in (("lacks", missing), ("has", extra), ("other shape", other)) if keys]
-        raise InputError("is the weights of another network", code="weights-keys", path=path, found="; ".join(said))
+        raise InputError(
+            "is the weights of another network",
+            code="weights-keys",
+            path=path,
+            found="; ".join(said),
+            expected=f"{len(wanted)} tensors: {', '.join(list(wanted)[:3])}, ...",
+            hint="put the right file there, or name another folder with --weights DIR",
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------- by formula
@@ -248,6 +265,7 @@ def pull(item: WeightsEntry, *, offline: bool = False, report: Callable[[str], N
                 if left := getattr(answer, "length", None):
                     raise OSError(f"cut off, {left:,} bytes are missing")
             located = check(item, temporary)
+            adopt(item, located)
             temporary.replace(target)
             return Located(target, located.sha256, located.origin)
         except (urllib.error.URLError, OSError, InputError) as error:
@@ -279,6 +297,7 @@ def import_folder(folder: Path, names: tuple[str, ...] = ()) -> Iterator[tuple[W
                 raise InputError("the folder does not hold this file", code="absent", path=path, expected=item.file)
             continue
         located = check(item, path)
+        adopt(item, located)
         temporary = target / f".{item.file}.{os.getpid()}.tmp"
         shutil.copyfile(path, temporary)
         temporary.replace(target / item.file)

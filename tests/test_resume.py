@@ -251,7 +251,8 @@ def kill_everywhere(root: str, first: str, stride: str) -> None:
             for name, told in (("scores", _text), ("journal", without_time), ("values", values)):
                 assert told(here / "run") == told(calm / "run"), f"{name} differ: {_first(told(here / 'run'), told(calm / 'run'))}"
             left = sorted(p.relative_to(here / "run").as_posix() for p in (here / "run").rglob("*") if p.name != ".lock")
-            assert left == sorted(p.relative_to(calm / "run").as_posix() for p in (calm / "run").rglob("*") if p.name != ".lock")
+            other = sorted(p.relative_to(calm / "run").as_posix() for p in (calm / "run").rglob("*") if p.name != ".lock")
+            assert left == other, f"files differ: {sorted(set(left) ^ set(other))}"
         except AssertionError as error:
             wrong.append(f"step {at} of {steps}: {str(error)[:1500]}")
         shutil.rmtree(here)
@@ -273,8 +274,8 @@ def test_killed_at_every_step(first: str, stride: str, tmp_path: Path) -> None:
         "-c",
         "import sys; from tests.test_resume import kill_everywhere; kill_everywhere(*sys.argv[1:])",
         str(tmp_path),
-        "1",
-        "1",
+        first,
+        stride,
     ]
     done = subprocess.run(run, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, done.stderr[-4000:]

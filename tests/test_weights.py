@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save as saved
 
 from benchmark import paths, weights
 from benchmark.errors import InputError, Unscored
@@ -30,7 +31,8 @@ from tests.formula import weights as formula
 from tests.make import call
 
 INPUTS = json.loads((Path(__file__).parent / "fixtures" / "inputs.json").read_text(encoding="utf-8"))
-DATA = b"the network" * 1000
+DATA = saved({"w": np.arange(512, dtype=np.float32)})
+"""A small file that parses."""
 PINNED = WeightsEntry(
     name="zz-net", file="zz.bin", format="safetensors", licence="none", sha256=hashlib.sha256(DATA).hexdigest(), bytes=len(DATA)
 )
@@ -114,6 +116,9 @@ def test_a_file_of_another_hash_is_refused() -> None:
 def test_an_unpublished_hash_is_recorded_at_first_use_and_then_enforced() -> None:
     path = put(cached().parent)
     first = weights.locate(UNPUBLISHED)
+    assert first is not None
+    assert not (cached().parent / "first-use.json").exists()  # looking is not using
+    weights.adopt(UNPUBLISHED, first)
     assert first == weights.Located(path, hashlib.sha256(DATA).hexdigest(), "first-use")
     assert json.loads((cached().parent / "first-use.json").read_text()) == {"zz-net": hashlib.sha256(DATA).hexdigest()}
     assert weights.locate(UNPUBLISHED) == first
@@ -125,6 +130,21 @@ def test_an_unpublished_hash_is_recorded_at_first_use_and_then_enforced() -> Non
     # The record was not overwritten by the refusal.
     path.write_bytes(DATA)
     assert weights.locate(UNPUBLISHED) == first
+
+
+def test_a_file_that_does_not_parse_is_not_remembered() -> None:
+    """It would lock the right file out for good."""
+    put(cached().parent, DATA[:-9])
+    broken = weights.locate(UNPUBLISHED)
+    assert broken is not None
+    with pytest.raises(InputError) as error:
+        weights.adopt(UNPUBLISHED, broken)
+    assert error.value.code == "weights-broken"
+    put(cached().parent)
+    right = weights.locate(UNPUBLISHED)
+    assert right is not None
+    weights.adopt(UNPUBLISHED, right)
+    assert json.loads((cached().parent / "first-use.json").read_text()) == {"zz-net": hashlib.sha256(DATA).hexdigest()}
 
 
 # --------------------------------------------------------------------------------------------------------------------- load
@@ -383,7 +403,9 @@ def test_a_truncated_answer_is_not_taken_for_the_first_use(server: Server) -> No
 
 def test_a_pull_that_finds_another_file_than_at_first_use_is_refused(server: Server) -> None:
     put(cached().parent)
-    weights.locate(UNPUBLISHED)
+    first = weights.locate(UNPUBLISHED)
+    assert first is not None
+    weights.adopt(UNPUBLISHED, first)
     cached().unlink()
     with pytest.raises(InputError, match="first used on this machine"):
         weights.pull(replace(UNPUBLISHED, urls=(server.url("wrong"),)))

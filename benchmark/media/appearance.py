@@ -76,5 +76,6 @@ def orientation(frame: VideoFrame, path: Path) -> tuple[int, bool]:
             path=path,
             found=f"matrix {a:g} {b:g} {c:g} {d:g}",
             expected="a multiple of 90 degrees",
+            hint="ffmpeg -display_rotation 0 -i IN -c copy OUT.mp4 takes the mark away",
         )
     return turns[key], mirrored

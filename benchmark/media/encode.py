@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -97,6 +98,8 @@ def _write(
     try:
         container = av.open(str(file.absolute()), "w", container_options={"fflags": "+bitexact"})
     except (av.error.FFmpegError, OSError) as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise InputError("the video cannot be written", code="unwritable", path=path, found=str(error)) from None
     with container:
         stream = container.add_stream(kind.encoder, rate=fps, options={"flags": "+bitexact", **kind.options, **options})
@@ -133,6 +136,8 @@ def _write(
             try:
                 container.mux(stream.encode(frame))
             except av.error.FFmpegError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
                 raise InputError("the encoder refuses the frames or options", code="bad-codec", path=path, found=str(error)) from None
             index, first = index + 1, next(pictures, None)
         container.mux(stream.encode(None))

@@ -9,7 +9,7 @@ import unicodedata
 from contextlib import closing
 from pathlib import Path
 
-from benchmark.errors import InputError
+from benchmark.errors import InputError, unreadable
 from benchmark.media.images import frame_folder
 
 _TABLE = "CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, state TEXT NOT NULL, sha256 TEXT NOT NULL)"
@@ -25,7 +25,7 @@ def sha256_file(path: Path) -> str:
     except FileNotFoundError:
         raise InputError("the file does not exist", code="absent", path=path) from None
     except OSError as error:
-        raise InputError("the file cannot be read", code="unreadable", path=path, found=str(error)) from None
+        raise unreadable(path, error, "the file cannot be read") from None
 
 
 def sha256_clip(path: Path) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.errors import InputError
+from benchmark.errors import InputError, unreadable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -70,7 +70,7 @@ def frame_folder(folder: Path) -> FrameFolder:
     try:
         entries = sorted(folder.iterdir())
     except PermissionError as error:
-        raise InputError("the folder cannot be read", code="unreadable", path=folder, found=str(error)) from None
+        raise unreadable(folder, error, "the folder cannot be read") from None
     found: dict[int, Path] = {}
     aside: list[str] = []
     frames = [path for path in entries if number_of(path) is not None and path.is_file()]
@@ -162,7 +162,12 @@ def read(path: Path) -> NDArray[np.uint8]:
             turned = ImageOps.exif_transpose(image) if image.format == "JPEG" else image
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise InputError(
-                "the picture is cut off or damaged", code="truncated", path=path, found=str(error), hint="write it again"
+                "the picture is cut off or damaged",
+                code="truncated",
+                path=path,
+                found=str(error),
+                expected="a whole PNG or JPEG picture",
+                hint="write it again",
             ) from None
         if "A" in turned.getbands() or "transparency" in turned.info:
             pixels = np.asarray(turned.convert("RGBA"))
@@ -216,9 +221,11 @@ def _opened(path: Path) -> Image.Image:
     except FileNotFoundError:
         raise InputError("the picture does not exist", code="absent", path=path) from None
     except PermissionError as error:
-        raise InputError("the picture cannot be read", code="unreadable", path=path, found=str(error)) from None
+        raise unreadable(path, error, "the picture cannot be read") from None
     if not head:
-        raise InputError("the picture is empty (0 bytes)", code="empty-file", path=path, hint="write it again")
+        raise InputError(
+            "the picture is empty", code="empty-file", path=path, found="0 bytes", expected="a PNG or JPEG picture", hint="write it again"
+        )
     if head[:8] == _PNG_MAGIC and len(head) == 26 and head[24] > 8:
         # read here because Pillow cuts 16-bit RGB down to 8 bits without a word
         raise InputError(

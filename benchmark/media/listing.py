@@ -6,7 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from benchmark.errors import InputError
+from benchmark.errors import InputError, unreadable
 from benchmark.media import images
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".gif")
@@ -27,11 +27,15 @@ def scan_clips(folder: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
     Raises InputError `absent`, `not-a-folder` (a file that is no video), `unreadable`, `empty`, `duplicate-stem`, `ambiguous` (numbered
     pictures beside sub-folders of numbered pictures).
     """
-    if not folder.exists():
+    try:
+        there, single = folder.exists(), folder.is_file()
+    except PermissionError as error:
+        raise unreadable(error.filename or folder, error, "the folder cannot be read") from None
+    if not there:
         raise InputError(
             "the folder does not exist", code="absent", path=folder, hint="check the spelling; give a folder of clips or one video"
         )
-    if folder.is_file():
+    if single:
         if folder.suffix.lower() in VIDEO_SUFFIXES:
             return {_stem(folder): folder}, ()
         raise InputError(
@@ -45,9 +49,7 @@ def scan_clips(folder: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
         entries = sorted(folder.iterdir())
         return _scan(folder, entries)
     except PermissionError as error:
-        raise InputError(
-            "the folder cannot be read", code="unreadable", path=error.filename or folder, found=str(error), hint="check the permissions"
-        ) from None
+        raise unreadable(error.filename or folder, error, "the folder cannot be read") from None
 
 
 def _scan(folder: Path, entries: list[Path]) -> tuple[dict[str, Path], tuple[str, ...]]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmark.errors import InputError
+from benchmark.errors import InputError, unreadable
 from benchmark.media import images
 from benchmark.media.appearance import colour, has_alpha, orientation
 from benchmark.media.container import check_complete, gif_pictures
@@ -105,10 +105,17 @@ def probe(path: Path, *, fps: Fraction | None = None) -> VideoInfo:
         if not path.exists():
             raise InputError("the clip does not exist", code="absent", path=path)
         if path.stat().st_size == 0:
-            raise InputError("the file is empty (0 bytes)", code="empty-file", path=path, hint="copy or download it again")
+            raise InputError(
+                "the file is empty",
+                code="empty-file",
+                path=path,
+                found="0 bytes",
+                expected="a video file",
+                hint="copy or download it again",
+            )
         check_complete(path)
     except PermissionError as error:
-        raise InputError("the clip cannot be read", code="unreadable", path=path, found=str(error)) from None
+        raise unreadable(path, error, "the clip cannot be read") from None
     return _probe_video(path, fps)
 
 
@@ -122,7 +129,7 @@ def opened(path: Path) -> InputContainer:
         # absolute, so that no file name can be taken for a protocol
         return av.open(str(path.absolute()), metadata_errors="replace", container_options={"format_whitelist": FORMATS})
     except PermissionError as error:
-        raise InputError("the clip cannot be read", code="unreadable", path=path, found=str(error)) from None
+        raise unreadable(path, error, "the clip cannot be read") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(
             "not a video file that can be read",
@@ -130,6 +137,7 @@ def opened(path: Path) -> InputContainer:
             path=path,
             found=_reason(error),
             expected="mp4, mov, mkv, webm, avi or gif",
+            hint=f"copy or download it again; what it is: file {path}",
         ) from None
 
 
@@ -143,7 +151,14 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
                 raise InputError("the video's codec is not known to this FFmpeg", code="unknown-codec", path=path, hint=REENCODE)
             return stream
     kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no stream at all"
-    raise InputError("the file has no video stream", code="no-video-stream", path=path, found=kinds, expected="a video stream")
+    raise InputError(
+        "the file has no video stream",
+        code="no-video-stream",
+        path=path,
+        found=kinds,
+        expected="a video stream",
+        hint="name the file that holds the pictures",
+    )
 
 
 def _probe_folder(path: Path, fps: Fraction | None) -> VideoInfo:
