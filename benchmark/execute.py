@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from benchmark.evaluate import CaseJob, UnitResult, evaluate
+from benchmark.evaluate import evaluate
+from benchmark.jobs import CaseJob, UnitResult
 
 Progress = Callable[[int], None]
 
@@ -39,24 +40,31 @@ class Processes:
         from concurrent.futures import ProcessPoolExecutor, as_completed
 
         pool = ProcessPoolExecutor(
-            min(self.workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"), initializer=_die_with_parent
+            min(self.workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"), initializer=_settle_worker
         )
         try:
             for future in as_completed([pool.submit(evaluate, job) for job in jobs]):
                 results = future.result()
                 progress(sum(len(frames) for r in results for frames, _ in list(r.frames.values())[:1]))
                 yield results
-        finally:
+        except BaseException:
+            # Nobody waits for clips that are under way: they are done again on resume.
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+        pool.shutdown()
 
 
-def _die_with_parent() -> None:
-    """A worker whose parent was killed must not go on for nobody."""
+def _settle_worker() -> None:
+    """A worker leaves Ctrl-C to its parent, which ends it; and where the parent was killed it must not go on for nobody."""
     import multiprocessing
     import os
+    import signal
     import threading
     from multiprocessing.connection import wait
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is None:
         return

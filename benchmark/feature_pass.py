@@ -22,7 +22,7 @@ from benchmark.plan import Network
 from benchmark.registry import find, registry
 
 if TYPE_CHECKING:
-    from benchmark.evaluate import CaseJob, _Runner, _Track
+    from benchmark.jobs import CaseJob, Runner, Track
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class _Sequence:
 class _Pairs:
     """Rows of both sides, scored as soon as both are there."""
 
-    def __init__(self, track: _Track, name: str, variant: FeatureVariant) -> None:
+    def __init__(self, track: Track, name: str, variant: FeatureVariant) -> None:
         self.track, self.name, self.variant = track, name, variant
         self.ours: deque[Any] = deque()
         self.theirs: deque[Any] = deque()
@@ -92,7 +92,7 @@ class FeaturePass:
             if sequence.writer is not None:
                 sequence.writer.abandon()
 
-    def plan(self, runner: _Runner, track: _Track, truth: VideoInfo | None, job: CaseJob) -> None:
+    def plan(self, runner: Runner, track: Track, truth: VideoInfo | None, job: CaseJob) -> None:
         """Note which sequences this unit needs under this view; shards that exist already are not computed again."""
         wanted: dict[str, list[tuple[str, FeatureVariant | SetVariant]]] = {}
         for name, variant in [*track.view.of(SetVariant), *track.view.of(FeatureVariant)]:
@@ -137,13 +137,13 @@ class FeaturePass:
             sequence.failed = Unscored("too-short", f"{extractor.id} needs {extractor.window} frames, {len(frames)} are compared")
         return sequence
 
-    def wants(self, runner: _Runner) -> bool:
+    def wants(self, runner: Runner) -> bool:
         """True where a clip's frames are needed at all."""
         return any(
             s is not None and s.node is not None for (who, _), triples in self._of.items() if who == id(runner) for _, s, _ in triples
         )
 
-    def push(self, runner: _Runner, track: _Track, ours: Frames, theirs: Frames | None) -> None:
+    def push(self, runner: Runner, track: Track, ours: Frames, theirs: Frames | None) -> None:
         """The next frames of a unit under a view, both sides.
 
         A sequence that several need (the truth of several methods, two outputs with the same bytes) takes each of its frames once.
@@ -171,12 +171,12 @@ class FeaturePass:
                 sequence.writer.close()
                 sequence.writer = None
 
-    def drop(self, runner: _Runner) -> None:
+    def drop(self, runner: Runner) -> None:
         """Forget a unit that failed."""
         for key in [key for key in self._of if key[0] == id(runner)]:
             del self._of[key]
 
-    def keys(self, runner: _Runner) -> dict[str, dict[str, Any]]:
+    def keys(self, runner: Runner) -> dict[str, dict[str, Any]]:
         """{view: {extractor: {"generated": key, "truth": key or None, "rows": n} or {"reason", "detail"}}} for the journal."""
         found: dict[str, dict[str, Any]] = {}
         for (who, view), triples in self._of.items():
@@ -192,7 +192,7 @@ class FeaturePass:
                 )
         return found
 
-    def collect(self, runner: _Runner, track: _Track) -> None:
+    def collect(self, runner: Runner, track: Track) -> None:
         """Reasons of failed networks onto the paired variants that needed them."""
         for extractor_id, ours, theirs in self._of.get((id(runner), track.view.id), []):
             failed = next((s.failed for s in (ours, theirs) if s is not None and s.failed is not None), None)
@@ -211,5 +211,5 @@ def _feed(sequence: _Sequence, frames: Frames) -> None:
         sequence.failed = reason
 
 
-def _look(crop: Rect | None, track: _Track) -> dict[str, Any]:
+def _look(crop: Rect | None, track: Track) -> dict[str, Any]:
     return {"crop": crop, "size": track.size, "filter": track.view.rules.size.filter}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from benchmark.evaluate import UnitResult
+    from benchmark.jobs import UnitResult
 
 SCHEMA = 1
 """Version of the record's layout; schemas/*.json describe it."""

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from benchmark import machine, paths, plan, scores, spec, weights
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError
-from benchmark.evaluate import NOT_APPLICABLE, CaseJob, UnitJob, UnitResult
 from benchmark.execute import executor
 from benchmark.feature_pass import Networks
+from benchmark.jobs import NOT_APPLICABLE, CaseJob, UnitJob, UnitResult
 from benchmark.model import Case, Unit
 from benchmark.record import HEADER, SCHEMA, SCORES, Record, Writer, load, to_text, write_atomic
 from benchmark.registry import registry

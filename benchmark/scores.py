@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from benchmark import statistics
 from benchmark.data import from_mapping
 from benchmark.errors import Unscored
-from benchmark.evaluate import NOT_APPLICABLE, pool
 from benchmark.features import Shards
+from benchmark.jobs import NOT_APPLICABLE
 from benchmark.model import Metric, ProtocolSpec, Score, SetVariant, Unit, Variant
 from benchmark.record import HEADER, Record
 from benchmark.registry import registry
+from benchmark.results import pool
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,11 +11,11 @@ from typing import Any
 from benchmark import cases, paths
 from benchmark.data import canonical
 from benchmark.errors import InputError, Unscored
-from benchmark.evaluate import pool
 from benchmark.media import HashCache, sha256_file
 from benchmark.record import HEADER, JOURNAL, SCORES, VALUES, Record, load, read_journal
 from benchmark.registry import find, registry
 from benchmark.request import Request
+from benchmark.results import pool
 from benchmark.runs import scores_json
 from benchmark.scores import FrameValues
 

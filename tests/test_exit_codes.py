@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from benchmark.evaluate import CaseJob
+from benchmark.jobs import CaseJob
 from benchmark.model import Extractor, Metric, ProtocolSpec, SetVariant
 from benchmark.registry import WeightsEntry, registry
 from tests.clips import write_folder

@@ -342,7 +342,7 @@ def test_resume_redoes_only_what_is_missing(
     long: Study, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
 ) -> None:
     """Without three journal lines (and a status that says so) exactly those three units are done again, in one pass a case."""
-    from benchmark import evaluate
+    from benchmark import evaluate, jobs
 
     shutil.copytree(undisturbed, tmp_path / "run")
     text = (tmp_path / "run" / JOURNAL).read_text().splitlines(keepends=True)
@@ -352,7 +352,7 @@ def test_resume_redoes_only_what_is_missing(
     (tmp_path / "run" / "run.json").write_text(json.dumps({**facts, "status": "interrupted"}))
     done = []
 
-    def watch(job: evaluate.CaseJob, progress: Callable[[int], None]) -> list[evaluate.UnitResult]:
+    def watch(job: jobs.CaseJob, progress: Callable[[int], None]) -> list[jobs.UnitResult]:
         done.extend((unit.unit.adapter, unit.unit.case) for unit in job.units)
         return evaluate.evaluate(job, progress)
 

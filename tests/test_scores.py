@@ -14,9 +14,9 @@ import pytest
 
 from benchmark.api import run
 from benchmark.errors import Unscored
-from benchmark.evaluate import pool
 from benchmark.model import FrameVariant
 from benchmark.record import Record
+from benchmark.results import pool
 from tests.make import scores, write
 
 T2, T1 = 4.302652729911275, 12.706204736432095

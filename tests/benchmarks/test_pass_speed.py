@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from benchmark import resize
-from benchmark.evaluate import CaseJob, UnitJob, UnitResult, evaluate
+from benchmark.evaluate import evaluate
 from benchmark.feature_pass import Networks
+from benchmark.jobs import CaseJob, UnitJob, UnitResult
 from benchmark.media import decode, probe
 from benchmark.model import Case, FrameVariant, Source, Unit
 from benchmark.plan import View, rules_id
