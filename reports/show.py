@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmark import statistics
 from benchmark.record import Record, load
 from benchmark.registry import Verb
 from reports._table import Cell, Table, number
@@ -43,8 +44,12 @@ def _table(record: Record, protocol: str) -> Table:
     pooling = {"clips": "mean over frames, then clips", "frames": "every frame weighs the same"}[
         next(p["pooling"] for p in record.header["protocols"] if p["id"] == protocol)
     ]
-    methods_of = sorted({row["ci_method"] for row in rows if row["ci_low"] is not None})
-    foot = [f"{pooling}; half-width of the interval: {', '.join(methods_of)}, nominal 95 %, over clips"] if methods_of else [pooling]
+    foot = [pooling]
+    for method in sorted({row["ci_method"] for row in rows if row["ci_low"] is not None}):
+        n = min(row["n_clips"] for row in rows if row["ci_method"] == method and row["ci_low"] is not None)
+        simulated = statistics.coverage(method, n)
+        said = f" (simulated at {simulated[0]} clips: {simulated[1]:.0f} %, skewed values {simulated[2]:.0f} %)" if simulated else ""
+        foot.append(f"±: half the {method} interval over clips, nominal 95 %{said}")
     foot += [f"{mark} {text}" for text, mark in notes.items()]
     suite = record.header["suite"]
     return Table(f"{suite['id']}/{record.header['split']['id']} : {protocol}", ["method", *heads, "clips", "failed"], cells, foot)

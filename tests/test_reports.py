@@ -181,7 +181,7 @@ def test_half_widths_of_intervals(tmp_path: Path, capfd: pytest.CaptureFixture[s
     record = craft(tmp_path / "run", FOUR, best__psnr_float={"ci_low": 28.5, "ci_high": 31.5, "ci_method": "t"})
     out = show(capfd, record, "terminal").out
     assert "30.00 ±1.50" in out
-    assert "half-width of the interval: t, nominal 95 %, over clips" in out
+    assert "±: half the t interval over clips, nominal 95 %" in out
 
 
 def test_csv_and_json_carry_the_full_numbers(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -17,16 +17,18 @@ from benchmark.statistics.comparisons import (
     verdict,
 )
 from benchmark.statistics.frechet import frechet_distance, frechet_from_moments, kid
-from benchmark.statistics.intervals import Interval, SampleBias, Statistic, jackknife, small_sample_bias, t_interval
+from benchmark.statistics.intervals import COVERAGE, Interval, SampleBias, Statistic, coverage, jackknife, small_sample_bias, t_interval
 from benchmark.statistics.student import detectable_difference, t_quantile, t_tail
 
 __all__ = [
+    "COVERAGE",
     "Comparison",
     "Interval",
     "Judged",
     "SampleBias",
     "SignFlip",
     "Statistic",
+    "coverage",
     "detectable_difference",
     "family",
     "frechet_distance",

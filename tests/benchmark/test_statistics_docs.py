@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from benchmark.statistics import COVERAGE, coverage
+
 DOCS = Path(__file__).parent.parent.parent / "docs"
 SIGMAS = 4.0
 """Of the difference of two simulated shares: 1 chance in 16,000 a comparison, were the seeds not fixed."""
@@ -84,6 +86,18 @@ def test_false_alarms(shape: str, n: int) -> None:
     agree(flips, 200, share(row(shape, n, 1)[0]), MAKE.ALARMS)
     agree(sets, 200, share(row(shape, n, 1)[1]), MAKE.ALARMS)
     assert n > 4 or flips == 0
+
+
+@pytest.mark.parametrize("n", [4, 10, 40])
+def test_footnotes_say_what_the_page_says(n: int) -> None:
+    """Expected: the page's cells; the footnotes of tables print `COVERAGE`."""
+    for column, method in ((0, "t"), (1, "jackknife")):
+        cells = [float(row(shape, n, 0)[column].rstrip(" %")) for shape in ("normal", "skewed")]
+        assert list(COVERAGE[method][n]) == cells
+        assert coverage(method, n) == (n, *cells)
+    assert coverage("jackknife-40", 400) == coverage("jackknife", 40)
+    assert coverage("t", 3) is None
+    assert coverage("none", 1) is None
 
 
 @pytest.mark.parametrize("part", ["smallest_table", "detectable_table", "example", "bias_example"])
