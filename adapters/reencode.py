@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.errors import InputError
+from adapters._truth import truth_of
 from benchmark.model import Adapter, Case, Settings
 
 CRF = "23"
@@ -12,16 +12,11 @@ CRF = "23"
 
 def generate(case: Case, settings: Settings, stem: Path) -> Path:
     """Decode the truth and write it as H.264 (libx264, crf 23, preset medium, 4:2:0), at its own size and rate."""
-    from benchmark.media import decode, encode, probe
+    from benchmark.media import decode, encode
 
-    if case.truth is None:
-        raise InputError("`reencode` needs a truth", code="no-truth", found=f"case {case.id} has none")
-    truth = probe(case.truth.path, fps=case.truth.fps)
-    rate = truth.fps or case.fps
-    if rate is None:
-        raise InputError("the truth's frame rate is unknown", code="fps-unknown", path=case.truth.path, hint="--fps truth=F")
+    source, truth, rate = truth_of(case, "reencode")
     path = stem.with_name(stem.name + ".mp4")
-    encode(path, decode(truth, crop=case.truth.crop), rate, codec="h264", options={"crf": CRF, "preset": "medium"})
+    encode(path, decode(truth, crop=source.crop), rate, codec="h264", options={"crf": CRF, "preset": "medium"})
     return path
 
 

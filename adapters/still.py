@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters._truth import truth_of
 from benchmark.errors import InputError
-from benchmark.model import Adapter, Case, Settings
+from benchmark.model import Adapter, Case, Settings, Source
 
 if TYPE_CHECKING:
     from benchmark.media import VideoInfo
@@ -18,36 +19,36 @@ if TYPE_CHECKING:
 
 def generate(case: Case, settings: Settings, stem: Path) -> Path:
     """Write the reference once for every truth frame, lossless, at the truth's rate and the reference's size."""
-    from benchmark.media import encode, probe, read_image
+    from benchmark.media import encode, read_image
 
-    if case.truth is None:
-        raise InputError("`still` needs the truth's length and rate", code="no-truth", found=f"case {case.id} has no truth")
     if case.reference is None and case.reference_frame is None:
         raise InputError(
             "`still` needs a reference picture", code="no-reference", found=f"case {case.id} names none", hint="--reference-frame '*=0'"
         )
-    truth = probe(case.truth.path, fps=case.truth.fps)
-    rate = truth.fps or case.fps
-    if rate is None:
-        raise InputError("the truth's frame rate is unknown", code="fps-unknown", path=case.truth.path, hint="--fps truth=F")
-    picture = read_image(case.reference) if case.reference is not None else _frame(truth, case.reference_frame or 0)
+    source, truth, rate = truth_of(case, "still")
+    picture = read_image(case.reference) if case.reference is not None else _frame(truth, source, case.reference_frame or 0)
     path = stem.with_name(stem.name + ".mkv")
     encode(path, (picture[None] for _ in range(truth.frames)), rate, codec="ffv1")
     return path
 
 
-def _frame(truth: VideoInfo, index: int) -> NDArray[np.uint8]:
+def _frame(truth: VideoInfo, source: Source, index: int) -> NDArray[np.uint8]:
     from benchmark.media import decode
 
     seen = 0
-    with closing(decode(truth)) as chunks:
+    with closing(decode(truth, crop=source.crop)) as chunks:
         for chunk in chunks:
             if index < seen + len(chunk):
                 picture: NDArray[np.uint8] = chunk[index - seen]
                 return picture
             seen += len(chunk)
     raise InputError(
-        "the reference frame is not in the truth", code="bad-range", path=truth.path, found=f"frame {index}", expected=f"0..{seen - 1}"
+        "the reference frame is not in the truth",
+        code="bad-range",
+        path=truth.path,
+        found=f"frame {index}",
+        expected=f"0..{seen - 1}",
+        hint="--reference-frame '*=0'",
     )
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmark import resize
 from benchmark.errors import InputError, Unscored
 from benchmark.feature_pass import FeaturePass
-from benchmark.jobs import CaseJob, Cursor, Runner, Track, UnitResult
+from benchmark.jobs import CaseJob, Cursor, Runner, Track, UnitResult, bad_truth
 from benchmark.media import VideoInfo, decode, decode_ahead
 from benchmark.model import Frames, FrameVariant
 from benchmark.prepare import look_at_truth, prepare
@@ -91,14 +91,7 @@ def _walk(
                     runner.error = error
     except InputError as error:
         for runner in runners:
-            runner.error = InputError(
-                f"the truth of case {job.case.id} cannot be used: {error.what}",
-                code="bad-truth",
-                path=error.path,
-                found=error.found,
-                expected=error.expected,
-                hint=error.hint,
-            )
+            runner.error = bad_truth(job.case.id, error)
 
 
 def _step(

@@ -89,6 +89,18 @@ class Runner:
         self.generated: str | None = None
 
 
+def bad_truth(case: str, error: InputError) -> InputError:
+    """The error of every unit of a case whose truth cannot be used."""
+    return InputError(
+        f"the truth of case {case} cannot be used: {error.what}",
+        code="bad-truth",
+        path=error.path,
+        found=error.found,
+        expected=error.expected,
+        hint=error.hint,
+    )
+
+
 class Cursor:
     """Frames of a clip by nondecreasing index, over chunks that come in order. Keeps only what may still be asked for."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark import resize
 from benchmark.errors import InputError
-from benchmark.jobs import CaseJob, Runner, Track
+from benchmark.jobs import CaseJob, Runner, Track, bad_truth
 from benchmark.media import VideoInfo, crop_box, probe, read_image, sha256_file
 from benchmark.model import Case, Counted, Rect, Settings, SizeRule
 from benchmark.pairing import Pairing, check_panels, pair, sizes
@@ -38,14 +38,7 @@ def prepare(runner: Runner, job: CaseJob, truth: VideoInfo | None, truth_error: 
         if runner.error is not None:
             return
         if truth_error is not None:
-            raise InputError(
-                f"the truth of case {job.case.id} cannot be used: {truth_error.what}",
-                code="bad-truth",
-                path=truth_error.path,
-                found=truth_error.found,
-                expected=truth_error.expected,
-                hint=truth_error.hint,
-            )
+            raise bad_truth(job.case.id, truth_error)
         reference = runner.source.reference_frame if runner.source.reference_frame is not None else job.case.reference_frame
         if runner.job.adapter:
             _generate(runner, job, replace(job.case, reference_frame=reference))

@@ -12,6 +12,7 @@ from benchmark.errors import Unscored
 from benchmark.model import Counted, Frames, FrameVariant
 from suites.metrics.psnr import SPEC
 from tests.formula import frames
+from tests.suites.invariances import float_frames, to_the_bit
 
 FLOAT, POOLED, CAP100, WRAP = (cast(FrameVariant, SPEC.variant(id)) for id in ("float", "pooled", "cap100", "uint8-wrap"))
 EVERY = pytest.mark.parametrize("variant", [FLOAT, POOLED, CAP100, WRAP], ids=lambda variant: variant.id)
@@ -119,29 +120,14 @@ def test_ignored_pixels() -> None:
 
 @EVERY
 def test_invariances_to_the_bit(variant: FrameVariant) -> None:
-    """Sides swapped, pixels shuffled alike on both sides, mirrored, frames reordered, frame by frame: integer sums cannot change."""
-    generated, truth = pair()
-    values = variant.score(generated, truth)
-    order = np.random.default_rng(0).permutation(20 * 28)
-
-    def shuffled(clip: Frames) -> Frames:
-        return clip.reshape(3, -1, 3)[:, order].reshape(clip.shape)
-
-    assert np.array_equal(variant.score(truth, generated), values)
-    assert np.array_equal(variant.score(shuffled(generated), shuffled(truth)), values)
-    assert np.array_equal(variant.score(generated[:, :, ::-1], truth[:, :, ::-1]), values)
-    assert np.array_equal(variant.score(generated[::-1], truth[::-1]), values[::-1])
-    assert [variant.score(generated[i : i + 1], truth[i : i + 1])[0] for i in range(3)] == values.tolist()
+    to_the_bit(variant, pair)
 
 
 @EVERY
 def test_float_frames(variant: FrameVariant) -> None:
-    """float32 that holds whole levels: the same up to the last bits of a float64 sum; each frame alone gives the same bits."""
+    float_frames(variant, pair)
     generated, truth = (clip.astype(np.float32) for clip in pair())
     values = variant.score(generated, truth)
-    assert values == pytest.approx(variant.score(*pair()), rel=1e-14)
-    assert np.array_equal(variant.score(truth, generated), values)
-    assert [variant.score(generated[i : i + 1], truth[i : i + 1])[0] for i in range(3)] == values.tolist()
     mixed = variant.score(generated, pair()[1])
     assert np.array_equal(mixed, values)
 
