@@ -3,6 +3,7 @@
 benchmark.run(suite="tiktok", truth="truth/", outputs={"mine": "mine/"})   -> Record
 benchmark.load("runs/tiktok-1a2b3c4d")                                     -> Record
 benchmark.metric("ssim@gaussian")(generated, truth)                        -> one value a frame
+benchmark.torchmetric("fid@clean")                                         -> a torchmetrics Metric for training loops
 benchmark.statistics.frechet_distance(x, y, ddof=1)                        -> a distance of (n, d) features
 """
 
@@ -13,13 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from benchmark import statistics
-    from benchmark.api import metric, run
+    from benchmark.api import metric, run, torchmetric
     from benchmark.errors import InputError, Unscored
     from benchmark.record import Record, load
 
-__all__ = ["InputError", "Record", "Unscored", "load", "metric", "run", "statistics"]
+__all__ = ["InputError", "Record", "Unscored", "load", "metric", "run", "statistics", "torchmetric"]
 
-_HOME = {"run": "api", "metric": "api", "load": "record", "Record": "record", "InputError": "errors", "Unscored": "errors"}
+_HOME = {
+    "run": "api",
+    "metric": "api",
+    "torchmetric": "api",
+    "load": "record",
+    "Record": "record",
+    "InputError": "errors",
+    "Unscored": "errors",
+}
 
 
 def __getattr__(name: str) -> Any:

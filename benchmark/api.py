@@ -46,6 +46,7 @@ def run(
     weights: str = "real",
     device: str = "cpu",
     workers: int = 1,
+    max_frames: int = 512,
     out: FilePath | None = None,
 ) -> Record:
     """Score clips and return the record; arguments are those of `hvbench run`, with `"*"` for every method.
@@ -81,6 +82,7 @@ def run(
         weights=weights,
         device=device,
         workers=workers,
+        max_frames=max_frames,
         out=path(out),
     )
     return execute(request).record
@@ -127,3 +129,10 @@ def metric(name: str) -> Callable[[NDArray[Any], NDArray[Any]], Values]:
         return score(generated, truth)
 
     return call
+
+
+def torchmetric(name: str, *, weights: str = "real", device: str = "cpu", weights_folder: FilePath | None = None) -> Any:
+    """`torchmetric("fid@clean")`: a set metric as a torchmetrics Metric for training loops; see `benchmark.torchmetrics`."""
+    from benchmark.torchmetrics import torchmetric as make
+
+    return make(name, weights=weights, device=device, weights_folder=weights_folder)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -21,9 +22,12 @@ from benchmark.errors import InputError, Unscored
 from benchmark.feature_pass import FeaturePass
 from benchmark.jobs import CaseJob, Cursor, Runner, Track, UnitResult, bad_truth
 from benchmark.media import VideoInfo, decode, decode_ahead
-from benchmark.model import Frames, FrameVariant
+from benchmark.model import FeatureVariant, Frames, FrameVariant
 from benchmark.prepare import look_at_truth, prepare
 from benchmark.results import to_result
+
+LIVE_CHUNK = 4
+"""Frames at a time where features are compared pair by pair. No result depends on it."""
 
 
 class _Pool(ThreadPoolExecutor):
@@ -40,6 +44,9 @@ def evaluate(job: CaseJob, progress: Callable[[int], None] = lambda frames: None
     progress(n) is told how many frames were compared. Only bugs raise.
     """
     started = time.perf_counter()
+    # Rows of paired features can be large (a trunk's activations), and those of the truth wait for every method: fewer frames at a time.
+    chunk = min(job.chunk, LIVE_CHUNK) if any(view.of(FeatureVariant) for view in job.views) else job.chunk
+    job = replace(job, chunk=chunk)
     runners = [Runner(unit) for unit in job.units]
     truth, truth_error = look_at_truth(job)
     with ExitStack() as stack:
@@ -49,9 +56,7 @@ def evaluate(job: CaseJob, progress: Callable[[int], None] = lambda frames: None
         alive = [r for r in runners if r.error is None and (r.tracks or truth is None)]
         for runner in alive:
             assert runner.info is not None
-            runner.cursor = Cursor(
-                stack.enter_context(closing(decode_ahead(decode(runner.info, crop=runner.source.crop, chunk=job.chunk))))
-            )
+            runner.cursor = Cursor(stack.enter_context(closing(decode_ahead(decode(runner.info, crop=runner.source.crop, chunk=chunk)))))
         for runner in alive:
             for track in runner.tracks:
                 features.plan(runner, track, truth, job)

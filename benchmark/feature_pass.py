@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark import machine, weights
 from benchmark.errors import Unscored
-from benchmark.features import Node, Shards, ShardWriter, feature_key, windows
+from benchmark.features import Node, Shards, ShardWriter, feature_key, rows_of
 from benchmark.media import VideoInfo
 from benchmark.model import Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
 from benchmark.plan import Network
@@ -33,14 +33,19 @@ class Networks:
     mode: str = "real"
     folder: Path | None = None
     shards: Path = Path()
+    max_frames: int = 512
 
 
 @lru_cache(maxsize=16)
 def forward(extractor_id: str, mode: str, folder: Path | None, device: str) -> Forward:
     """The network of this process, loaded once."""
     extractor = find(registry().extractors, extractor_id, "extractor")
-    tensors, _, _ = weights.state_for(extractor.weights, extractor.shapes, mode, folder)
-    network = extractor.build(tensors, device)
+    state: Any
+    if extractor.script:
+        state = weights.script_for(extractor.weights, mode, folder)
+    else:
+        state, _, _ = weights.state_for(extractor.weights, extractor.shapes, mode, folder, extractor.rename)
+    network = extractor.build(state, device)
     machine.settle_torch()
     return network
 
@@ -115,7 +120,8 @@ class FeaturePass:
                 assert theirs is not None
                 pairs = _Pairs(track, name, variant)
                 for sequence, side in ((ours, pairs.ours), (theirs, pairs.theirs)):
-                    assert sequence.node is not None
+                    if sequence.node is None:
+                        continue  # the network could not be had: `collect` tells
                     sequence.node.sinks.append(lambda rows, p=pairs, s=side: p.add(s, rows))  # type: ignore[misc]
             entry.append((extractor_id, ours, theirs))
 
@@ -124,17 +130,29 @@ class FeaturePass:
     ) -> _Sequence:
         network = self.networks.planned[extractor.id]
         key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=network.sha256, machine=machine.numerics(self.device))
-        rows = windows(extractor, len(frames))
+        rows = rows_of(extractor, len(frames))
         sequence = self._sequences.setdefault(key, _Sequence(None, key, rows))
+        if rows == 0:
+            needed = max(extractor.window, extractor.minimum)
+            sequence.failed = Unscored("too-short", f"{extractor.id} needs {needed} frames, {len(frames)} are compared")
+        if extractor.window == 0 and len(frames) > self.networks.max_frames:
+            sequence.failed = Unscored(
+                "too-long", f"{extractor.id} takes the whole clip at once: {len(frames)} frames, --max-frames {self.networks.max_frames}"
+            )
+        if sequence.failed is not None:
+            return sequence
         missing = stored and rows > 0 and sequence.writer is None and not self.shards.has(key)
         if (missing or live) and sequence.node is None:
-            sequence.node = Node(extractor, forward(extractor.id, self.networks.mode, self.networks.folder, self.device), [])
+            try:
+                loaded = forward(extractor.id, self.networks.mode, self.networks.folder, self.device)
+            except Unscored as reason:
+                sequence.failed = reason
+                return sequence
+            sequence.node = Node(extractor, loaded, [])
         if missing:
             assert sequence.node is not None
             sequence.writer = self.shards.writer(key, rows, extractor.dimension)
             sequence.node.sinks.append(sequence.writer)
-        if rows == 0:
-            sequence.failed = Unscored("too-short", f"{extractor.id} needs {extractor.window} frames, {len(frames)} are compared")
         return sequence
 
     def wants(self, runner: Runner) -> bool:

@@ -34,6 +34,7 @@ class Node:
         self._frames: list[NDArray[Any]] = []
         self._skip = 0
         self._batch: list[NDArray[Any]] = []
+        self._sum: NDArray[np.float64] | None = None
 
     def push(self, frames: Frames) -> None:
         """(n, h, w, 3) further frames of the sequence."""
@@ -43,15 +44,26 @@ class Node:
                 continue
             self._frames.append(item)
             if len(self._frames) == self.extractor.window:
-                self._batch.append(self._frames[0] if self.extractor.window == 1 else np.stack(self._frames))
-                self._skip = max(0, self.extractor.stride - self.extractor.window)
-                self._frames = self._frames[self.extractor.stride :]
-                if len(self._batch) == self.extractor.batch:
-                    self._run()
+                self._window()
 
     def finish(self) -> None:
-        """Run what is left, padded. A tail shorter than a window is dropped."""
+        """Run what is left, padded; then hand on the mean where the extractor pools. A short tail is dropped or filled, as the extractor says."""
+        if self._frames and self.extractor.window == 0:
+            self._batch.append(np.stack(self._frames))
+        elif self._frames and self.extractor.tail == "repeat-last":
+            self._frames += [self._frames[-1]] * (self.extractor.window - len(self._frames))
+            self._window()
         if self._batch:
+            self._run()
+        if self._sum is not None:
+            for sink in self.sinks:
+                sink((self._sum / self.inputs).astype(np.float32)[None])
+
+    def _window(self) -> None:
+        self._batch.append(self._frames[0] if self.extractor.window == 1 else np.stack(self._frames))
+        self._skip = max(0, self.extractor.stride - self.extractor.window)
+        self._frames = self._frames[self.extractor.stride :]
+        if len(self._batch) == self.extractor.batch:
             self._run()
 
     def _run(self) -> None:
@@ -63,13 +75,30 @@ class Node:
             raise Unscored("nan-features", f"{self.extractor.id} gives non-finite features for input {self.inputs + int(bad[0])}")
         self._batch = []
         self.inputs += real
+        if self.extractor.pool == "mean":
+            total = rows.astype(np.float64).sum(axis=0)
+            self._sum = total if self._sum is None else self._sum + total
+            return
         for sink in self.sinks:
             sink(rows)
 
 
 def windows(extractor: Extractor, frames: int) -> int:
+    """Number of network inputs an extractor makes of so many frames."""
+    if frames < extractor.minimum:
+        return 0
+    if extractor.window == 0:
+        return 1 if frames else 0
+    whole = max(0, (frames - extractor.window) // extractor.stride + 1)
+    if extractor.tail == "drop":
+        return whole
+    return whole + (frames > whole * extractor.stride)
+
+
+def rows_of(extractor: Extractor, frames: int) -> int:
     """Number of rows an extractor gives for so many frames."""
-    return max(0, (frames - extractor.window) // extractor.stride + 1)
+    count = windows(extractor, frames)
+    return min(count, 1) if extractor.pool == "mean" else count
 
 
 def feature_key(
@@ -80,7 +109,16 @@ def feature_key(
         "clip": clip,
         "frames": hashlib.sha256(np.asarray(frames, "<i8").tobytes()).hexdigest(),
         "view": view,
-        "extractor": [extractor.id, extractor.version, extractor.window, extractor.stride, extractor.batch, extractor.dimension],
+        "extractor": [
+            extractor.id,
+            extractor.version,
+            extractor.window,
+            extractor.stride,
+            extractor.tail,
+            extractor.pool,
+            extractor.batch,
+            extractor.dimension,
+        ],
         "weights": weights,
         "machine": machine,
     }

@@ -86,14 +86,24 @@ def settle_torch() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(THREADS)
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+        for where, name, value in float32_switches():
+            setattr(where, name, value)
+
+
+def float32_switches() -> list[tuple[Any, str, Any]]:
+    """(object, attribute, value) that keep TF32 out. torch 2.9 gave the switches new names, and reading an old one beside a new one is an error."""
+    import torch
+
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    if hasattr(cudnn, "conv"):
+        return [(matmul, "fp32_precision", "ieee"), (cudnn.conv, "fp32_precision", "ieee")]
+    return [(matmul, "allow_tf32", False), (cudnn, "allow_tf32", False)]
 
 
 def _tf32() -> dict[str, bool]:
-    import torch
-
-    return {"matmul": bool(torch.backends.cuda.matmul.allow_tf32), "cudnn": bool(torch.backends.cudnn.allow_tf32)}
+    """Is TF32 on, for matrix products and for convolutions?"""
+    matmul, cudnn = (getattr(where, name) != value for where, name, value in float32_switches())
+    return {"matmul": bool(matmul), "cudnn": bool(cudnn)}
 
 
 @lru_cache(maxsize=1)

@@ -191,10 +191,14 @@ class Forward(Interface):
 class Extractor:
     """A feature network and everything that decides its bits.
 
-    window: frames per network input (1 = images). stride: frames between two windows' starts. A tail shorter than a window is dropped.
+    window: frames per network input (1 = images, 0 = the whole clip as one input, batch then 1). stride: frames between two windows' starts.
+    tail: what becomes of frames after the last whole window: dropped, or filled up by repeating the last frame. pool: `mean` = one row a clip, the
+    mean of its windows' rows. minimum: fewer frames than this leave the clip unscored.
     batch: number of inputs in every forward, a constant; the last batch is padded by repetition and the padding's results are dropped.
     preprocess: (n, h, w, 3) frames on 0..255 -> (n, ...) network inputs, frame by frame. weights: name in the catalogue (None = none).
-    build(state, device): state is {tensor name: float32 array} -> a Forward. dimension: d. store: features go to shards on disk.
+    shapes: {tensor name: shape} the network is built from. rename(tensors): the file's names -> those of `shapes` (a prefix stripped, a
+    classifier left out). build(state, device): state is {tensor name: float32 array} -> a Forward. script: the weights are a TorchScript file, run
+    only where the catalogue pins its hash; `build` then gets the loaded module. dimension: d. store: features go to shards.
     version: raised whenever code changes a bit of the result; it is part of every feature's key.
     """
 
@@ -205,11 +209,16 @@ class Extractor:
     dimension: int
     batch: int
     preprocess: Callable[[Frames], NDArray[Any]]
-    build: Callable[[Mapping[str, NDArray[Any]], str], Forward]
+    build: Callable[[Any, str], Forward]
     weights: str | None = None
     shapes: Callable[[], Mapping[str, tuple[int, ...]]] | None = None
+    rename: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]] | None = None
     window: int = 1
     stride: int = 1
+    tail: Literal["drop", "repeat-last"] = "drop"
+    pool: Literal["none", "mean"] = "none"
+    minimum: int = 1
+    script: bool = False
     store: bool = True
 
 

@@ -98,8 +98,7 @@ def _network(extractor: Extractor, mode: str, folder: Path | None) -> Network:
         if extractor.shapes is None:
             raise Unscored("weights-missing", f"{extractor.weights} cannot be drawn by formula: its tensor shapes are not known")
         return Network(extractor.id, weights.SEEDED, weights.SEEDED)
-    _, label, digest = weights.state_for(extractor.weights, extractor.shapes, mode, folder)
-    return Network(extractor.id, label, digest)
+    return Network(extractor.id, *weights.available(extractor.weights, folder))
 
 
 def header(plan: Plan) -> dict[str, object]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from benchmark import plan as planning
 from benchmark.errors import InputError
-from benchmark.features import windows
+from benchmark.features import rows_of
 from benchmark.media import VideoInfo, crop_box, probe
 from benchmark.model import FeatureVariant, SetVariant, Source
 from benchmark.pairing import pair, sizes
@@ -80,7 +80,7 @@ def _count(spec: Spec, todo: planning.Plan) -> _Counts:
                     counts.resizes += truth.frames
                 seen.add(key)
                 for extractor in {getattr(v, "extractor", "") for kind in (SetVariant, FeatureVariant) for _, v in view.of(kind)}:
-                    rows = windows(registry().extractors[extractor].item, len(matched.truth))
+                    rows = rows_of(registry().extractors[extractor].item, len(matched.truth))
                     counts.forwards[extractor] += rows
                     shared = (extractor, matched.truth, target, view.rules.size.filter)
                     if shared not in seen:

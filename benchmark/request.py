@@ -40,4 +40,5 @@ class Request:
     device: str = "cpu"
     workers: int = 1
     require_all: bool = False
+    max_frames: int = 512
     out: Path | None = None

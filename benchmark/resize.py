@@ -14,16 +14,27 @@ def bicubic(frames: Frames, height: int, width: int) -> Frames:
     Pillow's kernel in mode F, channel by channel, as clean-fid's `build_resizer("clean")` does (GaParmar/clean-fid @e88c4d6,
     cleanfid/resize.py). Frames of that size already are returned as they are, dtype included. ValueError for a size below 1.
     """
+    if _fits(frames, height, width):
+        return frames
+    out = bicubic_unclipped(frames, height, width)
+    return np.clip(out, 0, 255, out=out)
+
+
+def bicubic_unclipped(frames: Frames, height: int, width: int) -> NDArray[np.float32]:
+    """As `bicubic`, but what the kernel overshoots at edges stays below 0 and above 255; always float32.
+
+    Wangt-CN/DisCo@c4fa48a, tool/metrics/resize.py: make_resizer("PIL", False, "bicubic", (width, height)).
+    """
     from PIL import Image
 
     if _fits(frames, height, width):
-        return frames
+        return frames.astype(np.float32)
     out = np.empty((len(frames), height, width, 3), np.float32)
     for i, frame in enumerate(frames):
         for c in range(3):
             plane = Image.fromarray(np.ascontiguousarray(frame[..., c], dtype=np.float32))
             out[i, ..., c] = np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC))
-    return np.clip(out, 0, 255, out=out)
+    return out
 
 
 def cv2_bilinear(frames: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

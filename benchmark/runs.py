@@ -280,7 +280,7 @@ def _keep(entry: Mapping[str, Any], shards: Path, todo: plan.Plan) -> bool:
 
 
 def _jobs(settled: Spec, todo: plan.Plan, request: Request, out: Path, done: set[Unit]) -> list[CaseJob]:
-    networks = Networks(todo.networks, settled.weights, request.weights_folder, paths.cache_dir() / "features")
+    networks = Networks(todo.networks, settled.weights, request.weights_folder, paths.cache_dir() / "features", settled.max_frames)
     threads = max(1, min(4, (os.cpu_count() or 1) // max(1, request.workers)))
     jobs = []
 

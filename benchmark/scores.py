@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ class Replicates:
     """A set metric's value without some of its clips: what a comparison's jackknife needs, so that it reads records only.
 
     clips: the scored cases in order. values: (deleted clip indices, value without them); the first has none deleted.
+    bias: the value against the number of clips, carried to 1/n = 0 (None below 4 clips).
     """
 
     adapter: str
@@ -45,6 +46,7 @@ class Replicates:
     variant: str
     clips: tuple[str, ...]
     values: tuple[tuple[tuple[int, ...], float], ...]
+    bias: statistics.SampleBias | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class _Reduced:
     detail: str = ""
     flags: tuple[str, ...] = ()
     replicates: tuple[tuple[tuple[int, ...], float], ...] = ()
+    bias: statistics.SampleBias | None = None
 
 
 def build(record: Record, shards: Path) -> tuple[list[Score], list[Replicates]]:
@@ -179,7 +182,9 @@ def _row(
         flags=tuple(flags),
     )
     stored = isinstance(variant, SetVariant) and reduced.replicates
-    return score, Replicates(method, protocol.id, metric.name, variant.id, tuple(scored), reduced.replicates) if stored else None
+    return score, Replicates(
+        method, protocol.id, metric.name, variant.id, tuple(scored), reduced.replicates, reduced.bias
+    ) if stored else None
 
 
 def _of(own: str | None, family: str) -> str:
@@ -260,9 +265,17 @@ def _set(
             raise Unscored("not-finite", "the distance is not finite")
         return float(np.mean(distances))
 
-    rows = sum(len(clip[0]) for clip in ours)
+    sides = ([clip[0] for clip in ours], real or [clip[0] for clip in theirs if clip[0] is not None])
+    rows = min(sum(len(part) for part in side) for side in sides)
     flags = [*(["rank-deficient"] if rows < ours[0][0].shape[1] else []), *(["few clips"] if len(ours) < FEW else [])]
-    return _jackknifed(value, len(ours), tuple(flags))
+    reduced = _jackknifed(value, len(ours), tuple(flags))
+    if reduced.value is None:
+        return reduced
+    try:
+        return replace(reduced, bias=statistics.small_sample_bias(value, len(ours)))
+    except Unscored:
+        # A subset of the clips is too small for this metric: then nothing can be said of its bias.
+        return reduced
 
 
 def _jackknifed(value: Callable[[NDArray[np.intp]], float], n: int, flags: tuple[str, ...] = ()) -> _Reduced:

@@ -61,6 +61,7 @@ class Spec:
     weights: str
     device: str
     references: Mapping[str, str]
+    max_frames: int = 512
     notes: tuple[str, ...] = ()
 
     def units(self) -> list[Unit]:
@@ -86,6 +87,7 @@ class Spec:
             ],
             "seeds": list(self.seeds),
             "weights": self.weights,
+            "max_frames": self.max_frames,
             "device": self.device.partition(":")[0],
             "cases": [self._case_json(case) for case in self.cases],
             "real": {stem: _clip_json(clip) for stem, clip in self.real.items()},
@@ -200,6 +202,7 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
         seeds=tuple(dict.fromkeys(request.seeds)),
         weights=request.weights,
         device=request.device,
+        max_frames=request.max_frames,
         references={case.id: hashes.sha256(case.reference) for case in found.cases if case.reference and case.reference.exists()},
         notes=(*notes, *found.notes),
     )

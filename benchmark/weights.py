@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import urllib.error
@@ -150,9 +151,13 @@ def _broken(item: WeightsEntry, path: Path, error: BaseException) -> InputError:
 
 
 def state_for(
-    name: str | None, shapes: Callable[[], Mapping[str, tuple[int, ...]]] | None, mode: str, folder: Path | None = None
+    name: str | None,
+    shapes: Callable[[], Mapping[str, tuple[int, ...]]] | None,
+    mode: str,
+    folder: Path | None = None,
+    rename: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]] | None = None,
 ) -> tuple[Tensors, str, str]:
-    """(tensors, weights label, sha256) for an extractor. mode: `real` or `seeded`.
+    """(tensors, weights label, sha256) for an extractor. mode: `real` or `seeded`. rename: the file's tensor names -> those of `shapes`.
 
     Raises Unscored(`weights-missing`) with the command that fetches them, Unscored(`weights-unusable`) when the file here is not the one.
     """
@@ -168,12 +173,65 @@ def state_for(
         if located is None:
             raise Unscored("weights-missing", f"hvbench weights pull {name}")
         tensors = load(item, located)
+        if rename is not None:
+            tensors = dict(rename(tensors))
         if shapes is not None:
             _same_keys(tensors, shapes(), located.path)
         adopt(item, located)
     except InputError as error:
         raise Unscored("weights-unusable", str(error)) from error
     return tensors, located.origin, located.sha256
+
+
+def load_script(item: WeightsEntry, located: Located) -> Any:
+    """The module of a TorchScript file, on the CPU and in evaluation mode. Such a file is a program: it is run only where the catalogue pins its hash.
+
+    Raises InputError (`weights-unsafe`) for a file without a pinned hash or with another one, (`weights-broken`) for one that does not parse.
+    """
+    if item.format != "torchscript":
+        raise InputError(f"a {item.format} file is no program", code="weights-format", path=located.path, expected="torchscript")
+    data = located.path.read_bytes()  # what is hashed is what is run
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != item.sha256:
+        raise InputError(
+            "is a program that nobody vouches for, and is not run",
+            code="weights-unsafe",
+            path=located.path,
+            found=f"sha256 {digest}",
+            expected=f"sha256 {item.sha256}" if item.sha256 else "an entry of the catalogue that states its sha256",
+            hint=f"hvbench weights pull {item.name}",
+        )
+    import torch
+
+    try:
+        return torch.jit.load(io.BytesIO(data), map_location="cpu").eval()
+    except (RuntimeError, ValueError) as error:
+        raise _broken(item, located.path, error) from error
+
+
+def script_for(name: str | None, mode: str, folder: Path | None = None) -> Any:
+    """The module of an extractor whose weights are a TorchScript file. Raises Unscored as `state_for` does; such weights have no formula."""
+    if name is None or mode == "seeded":
+        raise Unscored("weights-missing", f"{name} cannot be drawn by formula: its graph is in the file")
+    item = entry(name)
+    try:
+        located = locate(item, folder)
+        if located is None:
+            raise Unscored("weights-missing", f"hvbench weights pull {name}")
+        return load_script(item, located)
+    except InputError as error:
+        raise Unscored("weights-unusable", str(error)) from error
+
+
+def available(name: str, folder: Path | None = None) -> tuple[str, str]:
+    """(label, sha256) of a file that is here and is the one, unread. Raises Unscored as `state_for` does."""
+    try:
+        located = locate(entry(name), folder)
+    except InputError as error:
+        raise Unscored("weights-unusable", str(error)) from error
+    if located is None:
+        raise Unscored("weights-missing", f"hvbench weights pull {name}")
+    return located.origin, located.sha256
 
 
 def _same_keys(found: Mapping[str, NDArray[Any]], wanted: Mapping[str, tuple[int, ...]], path: Path) -> None:

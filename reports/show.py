@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from benchmark.record import Record, load
 from benchmark.registry import Verb
 from reports._table import Cell, Table, number
 
+Rows = Mapping[tuple[str, str], Mapping[str, Any]]
+"""(method, variant) -> row of scores.json."""
 MARKS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -28,6 +31,7 @@ def _table(record: Record, protocol: str) -> Table:
     by = {(row["adapter"], f"{row['metric']}@{row['variant']}"): row for row in rows}
     notes: dict[str, str] = {}
     cells: list[list[Cell]] = []
+    variants, absent = _worth_a_column(variants, methods, by)
     ranks = {name: _ranks([by[m, name] for m in methods]) for name in variants}
     for method in methods:
         line = [Cell(method)]
@@ -50,20 +54,43 @@ def _table(record: Record, protocol: str) -> Table:
         simulated = statistics.coverage(method, n)
         said = f" (simulated at {simulated[0]} clips: {simulated[1]:.0f} %, skewed values {simulated[2]:.0f} %)" if simulated else ""
         foot.append(f"±: half the {method} interval over clips, nominal 95 %{said}")
+    foot += [f"unscored: {', '.join(names)} ({why})" for why, names in absent.items()] + _biases(record, protocol, by)
     foot += [f"{mark} {text}" for text, mark in notes.items()]
     suite = record.header["suite"]
     return Table(f"{suite['id']}/{record.header['split']['id']} : {protocol}", ["method", *heads, "clips", "failed"], cells, foot)
 
 
-def _head(name: str, row: dict[str, Any]) -> str:
+def _worth_a_column(variants: list[str], methods: list[str], by: Rows) -> tuple[list[str], dict[str, list[str]]]:
+    """Variants with a value somewhere; and by reason those that every method lacks alike, which a footnote tells. All of them where nothing is scored."""
+    absent: dict[str, list[str]] = {}
+    for name in variants:
+        reasons = {_why(by[method, name]) if by[method, name]["value"] is None else "" for method in methods}
+        if len(reasons) == 1 and (why := reasons.pop()):
+            absent.setdefault(why, []).append(name)
+    hidden = {name for names in absent.values() for name in names}
+    kept = [name for name in variants if name not in hidden]
+    return (kept, absent) if kept else (variants, {})
+
+
+def _biases(record: Record, protocol: str, by: Rows) -> list[str]:
+    """What set metrics come to when the line of their value against 1/clips is carried to many clips."""
+    lines: dict[str, list[str]] = {}
+    for item in record.replicates:
+        name = f"{item['metric']}@{item['variant']}"
+        if item["protocol"] == protocol and item["bias"] is not None:
+            decimals = by[item["adapter"], name]["decimals"]
+            lines.setdefault(name, []).append(f"{item['adapter']} {number(item['bias']['limit'], decimals)}")
+    return [f"{name} carried to many clips (a straight line in 1/clips): {', '.join(found)}" for name, found in lines.items()]
+
+
+def _head(name: str, row: Mapping[str, Any]) -> str:
     arrow = {True: " ↑", False: " ↓", None: ""}[row["higher_is_better"]]
     return f"{name}{arrow}"
 
 
-def _cell(row: dict[str, Any], rank: int, notes: dict[str, str]) -> Cell:
+def _cell(row: Mapping[str, Any], rank: int, notes: dict[str, str]) -> Cell:
     if row["value"] is None:
-        why = f"{row['reason']}: {row['detail']}" if row["detail"] else row["reason"]
-        return Cell("-", note=_mark(f"unscored, {why}", notes))
+        return Cell("-", note=_mark(f"unscored, {_why(row)}", notes))
     text = number(row["value"], row["decimals"])
     if row["ci_low"] is not None:
         text += f" ±{number((row['ci_high'] - row['ci_low']) / 2, row['decimals'])}"
@@ -75,13 +102,17 @@ def _cell(row: dict[str, Any], rank: int, notes: dict[str, str]) -> Cell:
     return Cell(text, rank, _mark(", ".join(flags), notes) if flags else "", row["value"])
 
 
+def _why(row: Mapping[str, Any]) -> str:
+    return f"{row['reason']}: {row['detail']}" if row["detail"] else str(row["reason"])
+
+
 def _mark(text: str, notes: dict[str, str]) -> str:
     if text not in notes:
         notes[text] = f"[{MARKS[len(notes)] if len(notes) < len(MARKS) else len(notes)}]"
     return notes[text]
 
 
-def _ranks(rows: list[dict[str, Any]]) -> dict[str, int]:
+def _ranks(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """{method: 1 or 2} among complete rows; ties share a rank. Nothing is ranked where fewer than two methods have a value or no direction is better."""
     scored = [row for row in rows if row["value"] is not None and "incomplete" not in row["flags"]]
     if len(scored) < 2 or scored[0]["higher_is_better"] is None:

@@ -89,6 +89,9 @@ def scoring(parser: argparse.ArgumentParser) -> None:
         metavar="real|seeded|DIR",
         help="published weights, weights by formula (rehearsal), or a folder to look in first",
     )
+    group.add_argument(
+        "--max-frames", type=int, default=512, metavar="N", help="longest clip that whole-clip variants take at once (default 512)"
+    )
     machine = parser.add_argument_group("machine")
     machine.add_argument("--device", "--devices", default="cpu", metavar="cpu|cuda|auto", help="where networks run (default cpu)")
     machine.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the cases (default 1)")
@@ -132,6 +135,7 @@ def request(arguments: argparse.Namespace) -> Request:
         device=device(get("device") or "cpu"),
         workers=get("workers") or 1,
         require_all=get("require") == "all",
+        max_frames=get("max_frames") or 512,
         out=get("out"),
     )
 
