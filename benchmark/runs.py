@@ -218,8 +218,9 @@ def _finished(out: Path, header: Mapping[str, Any]) -> Record | None:
 
 def _work(settled: Spec, todo: plan.Plan, request: Request, writer: Writer, header: dict[str, Any], reporter: Reporter) -> None:
     shards = paths.cache_dir() / "features"
+    same = _same_networks(writer.path, header)
     writer.header(header)
-    done = {unit: entry for unit, entry in writer.mend().items() if _keep(entry, shards, todo)}
+    done = {unit: entry for unit, entry in writer.mend().items() if same and _keep(entry, shards, todo)}
     writer.keep(done)
     jobs = _jobs(settled, todo, request, writer.path, set(done))
     total = len(settled.units()) + len(settled.real)
@@ -254,6 +255,14 @@ def _complaint(result: UnitResult) -> str | None:
     return "\n".join(entry["notes"]) or None
 
 
+def _same_networks(out: Path, header: Mapping[str, Any]) -> bool:
+    """True where no network of the run has other weights than when it was begun: features of two networks never meet in one score."""
+    if not (out / HEADER).exists():
+        return True
+    before, now = load(out).header["plan"]["networks"], header["plan"]["networks"]
+    return all(before[name] == now[name] for name in before if name in now)
+
+
 def _keep(entry: Mapping[str, Any], shards: Path, todo: plan.Plan) -> bool:
     """True where a journal entry still stands: not a made clip that failed, its features still in the cache, its variants those of the plan."""
     if entry["status"] == "failed":
@@ -261,6 +270,9 @@ def _keep(entry: Mapping[str, Any], shards: Path, todo: plan.Plan) -> bool:
     from benchmark.features import Shards
 
     store = Shards(shards)
+    lacking = [found for views in (entry["features"], entry["values"]) for view in views.values() for found in view.values()]
+    if any(str(found.get("reason", "")).startswith("weights-") for found in lacking):
+        return False  # a file that could not be used may have been mended since
     for view in todo.views:
         for network in entry["features"].get(view.id, {}).values():
             if any(key and not store.has(key) for key in (network.get("generated"), network.get("truth"))):

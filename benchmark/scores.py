@@ -140,8 +140,10 @@ def _row(
             reasons.append((bad[0]["reason"], bad[0].get("detail", "")) if bad else ("not-run", ""))
         else:
             scored[case] = outcomes
+    spec = header["spec"]
     if name in plan["unavailable"]:
-        reason, detail = plan["unavailable"][name]
+        nothing = not spec["real"] and not any(case["truth"] for case in spec["cases"])
+        reason, detail = (NOT_APPLICABLE, "no truth") if nothing else plan["unavailable"][name]
         reduced, scored, reasons = _Reduced(None, reason=reason, detail=detail), {}, [(reason, detail)] * len(cases)
     elif not scored:
         (reason, detail), _ = Counter(reasons).most_common(1)[0]

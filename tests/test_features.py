@@ -537,7 +537,7 @@ def test_fifty_clips_are_no_longer_few(register: Register, tmp_path: Path) -> No
         write(tmp_path / "a" / f"{k:02d}.mkv", worse(movie(k, 2, 16, 16), 20, k))
     made = Study(tmp_path, ("a",), ())
     for count, flags in ((49, ["few clips"]), (50, [])):
-        record = score(made, tmp_path / f"run{count}", ("a",), protocols=["disco-2024"], limit=count, metrics=["zz@set"])
+        record = score(made, tmp_path / f"run{count}", ("a",), protocols=["disco-2024"], limit=count, metrics=["zz@set"], weights="real")
         found = row(record, "a", "zz@set")
         assert (found["flags"], found["n_clips"], found["ci_method"]) == (flags, count, "jackknife-40")
         (kept,) = record.replicates

@@ -16,6 +16,7 @@ from benchmark.api import run
 from benchmark.errors import Unscored
 from benchmark.model import FrameVariant
 from benchmark.record import Record
+from benchmark.registry import registry
 from benchmark.results import pool
 from tests.make import scores, write
 
@@ -152,7 +153,8 @@ def test_rows_stand_in_method_protocol_variant_order(tmp_path: Path) -> None:
     made["outputs"] = {"z": tmp_path / "m", "b": tmp_path / "b"}
     record = run(**made, protocols=["disco-2024", "strict-1"], metrics=["l1@unit"])
     rows = [(r["adapter"], r["protocol"], f"{r['metric']}@{r['variant']}") for r in record.scores]
-    disco, strict = ["l1@disco", "psnr@cap100", "ssim@disco", "l1@unit"], ["l1@unit", "psnr@float", "ssim@gaussian"]
+    listed = {name: list(registry().protocols[name].item.variants) for name in ("disco-2024", "strict-1")}
+    disco, strict = [*listed["disco-2024"], "l1@unit"], listed["strict-1"]
     assert rows == [(m, p, v) for m in ("z", "b") for p, names in (("disco-2024", disco), ("strict-1", strict)) for v in names]
     assert record.scores == scores(tmp_path / "run")
     # The same frame values under two protocols of other pooling: one clip of equal frames, so one number.
