@@ -182,7 +182,7 @@ def row(record: Record, name: str) -> dict[str, Any]:
 def test_a_run_gives_the_direct_values(register: Register, clips: Study, tmp_path: Path) -> None:
     names = ["fid@clean", "kid@clean"]
     strict = registry().protocols["strict-1"].item
-    register(replace(strict, id="zz-1", frames=replace(strict.frames, minimum=1)))
+    register(replace(strict, id="zz-1", variants=tuple(names), primary=(), frames=replace(strict.frames, minimum=1)))
     record = benchmark.run(
         suite="tiktok", truth=clips.root / "truth", outputs={"a": clips.root / "a"}, protocols=["zz-1"], metrics=names, weights="seeded",
         out=tmp_path / "run",
