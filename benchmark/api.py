@@ -45,13 +45,15 @@ def run(
     reference_frame: Mapping[Name, int] | None = None,
     weights: str = "real",
     device: str = "cpu",
+    backend: str = "torch",
     workers: int = 1,
     max_frames: int = 512,
     out: FilePath | None = None,
 ) -> Record:
     """Score clips and return the record; arguments are those of `hvbench run`, with `"*"` for every method.
 
-    crop, ignore: "x,y,w,h". frames: {name: (first, last + 1)} of the truth. weights: "real" or "seeded". A finished run of the same spec is returned
+    crop, ignore: "x,y,w,h". frames: {name: (first, last + 1)} of the truth. weights: "real" or "seeded". backend: "torch",
+    "onnxruntime" (CPU) or "torch-tf32" (GPU). A finished run of the same spec is returned
     as it is. Raises InputError for input that makes the whole run impossible; single clips that fail stand in the record's journal.
     """
     from benchmark.runs import run as execute
@@ -81,6 +83,7 @@ def run(
         reference_frames=dict(reference_frame or {}),
         weights=weights,
         device=device,
+        backend=backend,
         workers=workers,
         max_frames=max_frames,
         out=path(out),

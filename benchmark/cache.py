@@ -11,10 +11,11 @@ from benchmark import paths
 
 PARTS = {
     "features": "network features by content key",
+    "graphs": "networks exported for onnxruntime",
     "suites": "clips of generated suites",
     "weights": "network weights (never pruned)",
 }
-PRUNED = ("features", "suites")
+PRUNED = ("features", "graphs", "suites")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def contents() -> tuple[Path, list[Part]]:
         sizes = [path.stat().st_size for path in _files(root / name)]
         parts.append(Part(name, what, len(sizes), sum(sizes)))
     loose = [path.stat().st_size for path in root.glob("*") if path.is_file()] if root.is_dir() else []
-    parts.append(Part("hashes", "sha256 of inputs by path, size and time", len(loose), sum(loose)))
+    parts.append(Part("hashes", "sha256 of inputs by path, size and time; batches that did not fit", len(loose), sum(loose)))
     return root, parts
 
 

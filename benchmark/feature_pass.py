@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark import machine, weights
+from benchmark import backends, machine
 from benchmark.errors import Unscored
 from benchmark.features import Node, Shards, ShardWriter, feature_key, rows_of
 from benchmark.media import VideoInfo
@@ -37,17 +37,32 @@ class Networks:
 
 
 @lru_cache(maxsize=16)
+def _by_torch(extractor_id: str, mode: str, folder: Path | None, device: str) -> Forward:
+    return backends.load(find(registry().extractors, extractor_id, "extractor"), mode, folder, device)
+
+
 def forward(extractor_id: str, mode: str, folder: Path | None, device: str) -> Forward:
-    """The network of this process, loaded once."""
-    extractor = find(registry().extractors, extractor_id, "extractor")
-    state: Any
-    if extractor.script:
-        state = weights.script_for(extractor.weights, mode, folder)
-    else:
-        state, _, _ = weights.state_for(extractor.weights, extractor.shapes, mode, folder, extractor.rename)
-    network = extractor.build(state, device)
+    """The network by torch in IEEE float32, loaded once a process. Raises Unscored where its weights cannot be had."""
+    network = _by_torch(extractor_id, mode, folder, device)
     machine.settle_torch()
     return network
+
+
+@lru_cache(maxsize=16)
+def _behind(network: Network, mode: str, folder: Path | None, device: str, graphs: Path) -> Forward:
+    exact = _by_torch(network.extractor, mode, folder, device)
+    return backends.behind(exact, _planned(network), network.sha256, network.backend, graphs)
+
+
+def forget() -> None:
+    """Drop the loaded networks of this process."""
+    _by_torch.cache_clear()
+    _behind.cache_clear()
+
+
+def _planned(network: Network) -> Extractor:
+    """The extractor with the run's own batch."""
+    return replace(find(registry().extractors, network.extractor, "extractor"), batch=network.batch)
 
 
 @dataclass
@@ -105,7 +120,7 @@ class FeaturePass:
                 wanted.setdefault(variant.extractor, []).append((name, variant))
         entry = self._of.setdefault((id(runner), track.view.id), [])
         for extractor_id, variants in wanted.items():
-            extractor = find(registry().extractors, extractor_id, "extractor")
+            extractor = _planned(self.networks.planned[extractor_id])
             paired = [(name, v) for name, v in variants if isinstance(v, FeatureVariant)]
             stored = len(paired) < len(variants)
             assert runner.sha256 is not None
@@ -129,7 +144,8 @@ class FeaturePass:
         self, extractor: Extractor, clip: str, frames: tuple[int, ...], look: Mapping[str, Any], stored: bool, live: bool
     ) -> _Sequence:
         network = self.networks.planned[extractor.id]
-        key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=network.sha256, machine=machine.numerics(self.device))
+        numerics = machine.numerics(self.device, network.backend)
+        key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=network.sha256, machine=numerics)
         rows = rows_of(extractor, len(frames))
         sequence = self._sequences.setdefault(key, _Sequence(None, key, rows))
         if rows == 0:
@@ -144,7 +160,7 @@ class FeaturePass:
         missing = stored and rows > 0 and sequence.writer is None and not self.shards.has(key)
         if (missing or live) and sequence.node is None:
             try:
-                loaded = forward(extractor.id, self.networks.mode, self.networks.folder, self.device)
+                loaded = self._forward(network)
             except Unscored as reason:
                 sequence.failed = reason
                 return sequence
@@ -206,9 +222,32 @@ class FeaturePass:
                 found.setdefault(view, {})[extractor_id] = (
                     {"reason": failed.reason, "detail": failed.detail}
                     if failed
-                    else {"generated": ours.key, "truth": theirs.key if theirs is not None else None, "rows": ours.rows}
+                    else {
+                        "generated": ours.key,
+                        "truth": theirs.key if theirs is not None else None,
+                        "rows": ours.rows,
+                        **self._stated(self.networks.planned[extractor_id]),
+                    }
                 )
         return found
+
+    def _forward(self, network: Network) -> Forward:
+        found = _behind(network, self.networks.mode, self.networks.folder, self.device, self.shards.folder.parent / "graphs")
+        machine.settle_torch(network.backend)
+        return found
+
+    def _stated(self, network: Network) -> dict[str, float]:
+        """{"deviation": ...} of a network that is not run by torch in IEEE float32; measured where this machine has not done so yet."""
+        if network.backend == backends.TORCH:
+            return {}
+        extractor = _planned(network)
+
+        def measure() -> float:
+            exact = _by_torch(network.extractor, self.networks.mode, self.networks.folder, self.device)
+            return backends.deviation(extractor, exact, self._forward(network), network.backend)
+
+        name = backends.identity(extractor, network.sha256, machine.numerics(self.device, network.backend))
+        return {"deviation": backends.stated(self.shards.folder / "deviations" / f"{name}.json", measure)}
 
     def collect(self, runner: Runner, track: Track) -> None:
         """Reasons of failed networks onto the paired variants that needed them."""

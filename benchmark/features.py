@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.batches import too_large
 from benchmark.data import canonical
 from benchmark.errors import Unscored
 from benchmark.model import Extractor, Forward, Frames
@@ -23,7 +24,7 @@ class Node:
     """One extractor over one sequence of frames: collects windows, fills batches of the extractor's constant size, hands rows on in order.
 
     The forward's shape never depends on how frames arrive: the last batch is padded by repeating its last input, and the padding's rows are dropped.
-    Raises Unscored(`nan-features`) when a row is not finite.
+    Raises Unscored(`nan-features`) when a row is not finite, (`out-of-memory`) when a batch does not fit.
     """
 
     def __init__(self, extractor: Extractor, forward: Forward, sinks: Iterable[Sink]) -> None:
@@ -69,7 +70,13 @@ class Node:
     def _run(self) -> None:
         real = len(self._batch)
         self._batch += [self._batch[-1]] * (self.extractor.batch - real)
-        rows = np.asarray(self.forward(np.stack(self._batch)), np.float32)[:real]
+        try:
+            rows = np.asarray(self.forward(np.stack(self._batch)), np.float32)[:real]
+        except (MemoryError, RuntimeError) as error:
+            if (reason := too_large(error, self.extractor.id, len(self._batch))) is None:
+                raise
+            self._batch = []
+            raise reason from error
         bad = np.flatnonzero(~np.isfinite(rows.reshape(real, -1)).all(axis=1))
         if len(bad):
             raise Unscored("nan-features", f"{self.extractor.id} gives non-finite features for input {self.inputs + int(bad[0])}")

@@ -7,12 +7,27 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("human-video-benchmark", "numpy", "opencv-python-headless", "av", "pillow", "pyarrow", "torch", "torchvision", "onnxruntime")
+PACKAGES = (
+    "human-video-benchmark",
+    "numpy",
+    "opencv-python-headless",
+    "av",
+    "pillow",
+    "pyarrow",
+    "torch",
+    "torchvision",
+    "onnxruntime",
+    "onnxscript",
+)
+TORCH, TF32, ONNX = "torch", "torch-tf32", "onnxruntime"
+"""Back ends: torch in IEEE float32, torch with TF32 on a GPU, onnxruntime on the CPU."""
 THREADS = 2
 """Intra-op threads during network forwards: a constant, so that the number of cores cannot change a bit."""
 
@@ -38,7 +53,7 @@ def git() -> dict[str, Any]:
     return {"revision": revision or None, "dirty": bool(status) if status is not None else None}
 
 
-def describe(device: str) -> dict[str, Any]:
+def describe(device: str, backend: str = TORCH) -> dict[str, Any]:
     """Machine, processor, GPU and driver (asked of nvidia-smi, so that torch is not imported for it), thread settings."""
     return {
         "python": platform.python_version(),
@@ -46,9 +61,10 @@ def describe(device: str) -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "device": device,
-        "gpus": _gpus(),
+        "gpus": gpus(),
         "torch_threads": THREADS,
-        "tf32": _tf32() if device != "cpu" else None,
+        "backend": backend,
+        "tf32": backend == TF32 if device != "cpu" else None,
     }
 
 
@@ -64,10 +80,11 @@ def decoder() -> str:
     )
 
 
-def numerics(device: str) -> dict[str, Any]:
+def numerics(device: str, backend: str = TORCH) -> dict[str, Any]:
     """What besides data and weights can change a bit of a feature. Part of every feature's key."""
     facts: dict[str, Any] = {
         "device": device.partition(":")[0],
+        "backend": backend,
         "decoder": decoder(),
         "threads": THREADS,
         "dtype": "float32",
@@ -77,33 +94,44 @@ def numerics(device: str) -> dict[str, Any]:
         "cpu": _cpu(),
     }
     if device != "cpu":
-        facts |= {"tf32": _tf32(), "gpus": _gpus()}
+        facts["gpus"] = gpus()
+    if backend == ONNX:
+        facts |= {"onnxruntime": packages()["onnxruntime"], "onnxscript": packages()["onnxscript"]}
     return facts
 
 
-def settle_torch() -> None:
-    """Make torch's arithmetic the recorded one, where a network has imported it: a constant number of threads, no TF32."""
+def settle_torch(backend: str = TORCH) -> None:
+    """Make torch's arithmetic the recorded one, where a network has imported it: a constant number of threads, TF32 only where it was asked for."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(THREADS)
-        for where, name, value in float32_switches():
+        for where, name, value in float32_switches(backend):
             setattr(where, name, value)
 
 
-def float32_switches() -> list[tuple[Any, str, Any]]:
-    """(object, attribute, value) that keep TF32 out. torch 2.9 gave the switches new names, and reading an old one beside a new one is an error."""
+@contextmanager
+def arithmetic(backend: str) -> Iterator[None]:
+    """TF32 or IEEE float32 inside, as the back end has it; outside as it was."""
+    before = [(where, name, getattr(where, name)) for where, name, _ in float32_switches()]
+    try:
+        for where, name, value in float32_switches(backend):
+            setattr(where, name, value)
+        yield
+    finally:
+        for where, name, value in before:
+            setattr(where, name, value)
+
+
+def float32_switches(backend: str = TORCH) -> list[tuple[Any, str, Any]]:
+    """(object, attribute, value) that keep TF32 out, or let it in. torch 2.9 gave the switches new names, and reading an old one beside a new one
+    is an error."""
     import torch
 
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    matmul, cudnn, fast = torch.backends.cuda.matmul, torch.backends.cudnn, backend == TF32
     if hasattr(cudnn, "conv"):
-        return [(matmul, "fp32_precision", "ieee"), (cudnn.conv, "fp32_precision", "ieee")]
-    return [(matmul, "allow_tf32", False), (cudnn, "allow_tf32", False)]
-
-
-def _tf32() -> dict[str, bool]:
-    """Is TF32 on, for matrix products and for convolutions?"""
-    matmul, cudnn = (getattr(where, name) != value for where, name, value in float32_switches())
-    return {"matmul": bool(matmul), "cudnn": bool(cudnn)}
+        word = "tf32" if fast else "ieee"
+        return [(matmul, "fp32_precision", word), (cudnn.conv, "fp32_precision", word)]
+    return [(matmul, "allow_tf32", fast), (cudnn, "allow_tf32", fast)]
 
 
 @lru_cache(maxsize=1)
@@ -117,7 +145,8 @@ def _cpu() -> str:
 
 
 @lru_cache(maxsize=1)
-def _gpus() -> list[str]:
+def gpus() -> list[str]:
+    """Name and driver of every GPU, as nvidia-smi gives them."""
     if shutil.which("nvidia-smi") is None:
         return []
     listing = _output(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"])

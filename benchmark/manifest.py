@@ -8,7 +8,7 @@ from benchmark import cases, paths
 from benchmark.errors import InputError
 from benchmark.media import HashCache
 from benchmark.model import Split, Suite
-from benchmark.record import write_atomic
+from benchmark.paths import write_atomic
 from benchmark.registry import find, registry
 from benchmark.request import Request
 

@@ -198,7 +198,8 @@ class Extractor:
     preprocess: (n, h, w, 3) frames on 0..255 -> (n, ...) network inputs, frame by frame. weights: name in the catalogue (None = none).
     shapes: {tensor name: shape} the network is built from. rename(tensors): the file's names -> those of `shapes` (a prefix stripped, a
     classifier left out). build(state, device): state is {tensor name: float32 array} -> a Forward. script: the weights are a TorchScript file, run
-    only where the catalogue pins its hash; `build` then gets the loaded module. dimension: d. store: features go to shards.
+    only where the catalogue pins its hash; `build` then gets the loaded module. exports: `build` gives a backends.TorchForward whose input has one
+    shape, so that onnxruntime can run it. dimension: d. store: features go to shards.
     version: raised whenever code changes a bit of the result; it is part of every feature's key.
     """
 
@@ -219,6 +220,7 @@ class Extractor:
     pool: Literal["none", "mean"] = "none"
     minimum: int = 1
     script: bool = False
+    exports: bool = False
     store: bool = True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,3 +67,18 @@ def weights_folders(named: Path | None = None) -> list[Path]:
     if config().get("weights"):
         folders.append(Path(str(config()["weights"])).expanduser())
     return [*folders, cache_dir() / "weights"]
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write beside and move into place, flushed to the disk: the file is either the old one or the new one. Its folder is made."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark import weights
+from benchmark import backends, batches, weights
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError, Unscored
 from benchmark.model import Extractor, FeatureVariant, FrameVariant, ProtocolSpec, SetVariant, Variant
@@ -39,11 +39,13 @@ class View:
 
 @dataclass(frozen=True)
 class Network:
-    """A network the plan needs: its weights' label (`real`, `first-use`, `seeded-1`, `none`) and sha256."""
+    """A network the plan needs: its weights' label (`real`, `first-use`, `seeded-1`, `none`) and sha256, its back end, inputs in a batch."""
 
     extractor: str
     label: str
     sha256: str
+    backend: str
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
                 )
             if extractor.id not in networks:
                 try:
-                    networks[extractor.id] = _network(extractor, spec.weights, weights_folder)
+                    networks[extractor.id] = _network(extractor, spec, weights_folder)
                 except Unscored as reason:
                     missing[name] = (reason.reason, reason.detail)
     views = []
@@ -91,14 +93,17 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
     return Plan(tuple(views), networks, missing)
 
 
-def _network(extractor: Extractor, mode: str, folder: Path | None) -> Network:
+def _network(extractor: Extractor, spec: Spec, folder: Path | None) -> Network:
     if extractor.weights is None:
-        return Network(extractor.id, "none", "none")
-    if mode == "seeded":
+        label, sha256 = "none", "none"
+    elif spec.weights == "seeded":
         if extractor.shapes is None:
             raise Unscored("weights-missing", f"{extractor.weights} cannot be drawn by formula: its tensor shapes are not known")
-        return Network(extractor.id, weights.SEEDED, weights.SEEDED)
-    return Network(extractor.id, *weights.available(extractor.weights, folder))
+        label, sha256 = weights.SEEDED, weights.SEEDED
+    else:
+        label, sha256 = weights.available(extractor.weights, folder)
+    batch = batches.known(extractor.id, spec.device) or extractor.batch
+    return Network(extractor.id, label, sha256, backends.of(extractor, spec.backend), min(batch, extractor.batch))
 
 
 def header(plan: Plan) -> dict[str, object]:
@@ -112,6 +117,8 @@ def header(plan: Plan) -> dict[str, object]:
             }
             for v in plan.views
         },
-        "networks": {name: {"weights": n.label, "sha256": n.sha256} for name, n in plan.networks.items()},
+        "networks": {
+            name: {"weights": n.label, "sha256": n.sha256, "backend": n.backend, "batch": n.batch} for name, n in plan.networks.items()
+        },
         "unavailable": {name: list(why) for name, why in plan.unavailable.items()},
     }

@@ -46,7 +46,7 @@ def describe(request: Request) -> Iterator[str]:
     yield f"resize: {counts.resizes} pictures"
     for name, number in sorted(counts.forwards.items()):
         network = todo.networks[name]
-        yield f"network {name}: {number} inputs in batches of {registry().extractors[name].item.batch} on {spec.device}, weights {network.label}"
+        yield f"network {name}: {number} inputs in batches of {network.batch} by {network.backend} on {spec.device}, weights {network.label}"
     if not todo.networks:
         yield "networks: none"
     yield from (f"unscored {name}: {reason} ({detail})" for name, (reason, detail) in todo.unavailable.items())

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import InputError
 from benchmark.model import Unit
+from benchmark.paths import write_atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,20 +45,6 @@ def safe_name(text: str) -> str:
     """A file name for any id: percent-quoted; long ones end in 12 digits of their hash. Never `.`, `..` or a path."""
     name = quote(text, safe="-_.").replace(".", "%2E") if text.strip(".") == "" else quote(text, safe="-_.")
     return name if len(name) <= 120 else f"{name[:100]}~{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write beside and move into place, flushed to the disk: the file is either the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
 
 
 def to_text(value: object) -> str:

@@ -38,6 +38,7 @@ class Request:
     pull: bool = False
     offline: bool = False
     device: str = "cpu"
+    backend: str = "torch"
     workers: int = 1
     require_all: bool = False
     max_frames: int = 512

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmark import machine, paths, plan, scores, spec, weights
+from benchmark import batches, machine, paths, plan, scores, spec, weights
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError
 from benchmark.execute import executor
 from benchmark.feature_pass import Networks
 from benchmark.jobs import NOT_APPLICABLE, CaseJob, UnitJob, UnitResult
 from benchmark.model import Case, Unit
-from benchmark.record import HEADER, SCHEMA, SCORES, Record, Writer, load, to_text, write_atomic
+from benchmark.record import HEADER, SCHEMA, SCORES, Record, Writer, load, to_text
 from benchmark.registry import registry
 from benchmark.request import Request
 from benchmark.scores import REAL
@@ -165,7 +165,7 @@ def _header(settled: Spec, todo: plan.Plan, request: Request) -> dict[str, Any]:
         "notes": list(settled.notes),
         "git": machine.git(),
         "packages": machine.packages(),
-        "machine": machine.describe(settled.device),
+        "machine": machine.describe(settled.device, settled.backend),
         "decoder": machine.decoder(),
         "request": request_to_json(request),
     }
@@ -223,6 +223,7 @@ def _work(settled: Spec, todo: plan.Plan, request: Request, writer: Writer, head
     done = {unit: entry for unit, entry in writer.mend().items() if same and _keep(entry, shards, todo)}
     writer.keep(done)
     jobs = _jobs(settled, todo, request, writer.path, set(done))
+    tight: set[str] = set()
     total = len(settled.units()) + len(settled.real)
     reporter.start(total, total - sum(len(job.units) for job in jobs))
     for results in executor(min(request.workers, len(jobs))).run(jobs, reporter.frames):
@@ -230,10 +231,15 @@ def _work(settled: Spec, todo: plan.Plan, request: Request, writer: Writer, head
             writer.unit(result)
             entry = result.entry
             reporter.clip(Unit(entry["adapter"], entry["case"], entry["seed"]), _complaint(result))
+            tight |= {name for view in entry["features"].values() for name, found in view.items() if found.get("reason") == "out-of-memory"}
     reporter.stop()
+    for name in sorted(tight):
+        half = batches.remember(name, settled.device, todo.networks[name].batch)
+        way = f"type the command again: the next run takes batches of {half}" if half else "a batch of one is the smallest there is"
+        reporter.note(f"{name}: a batch of {todo.networks[name].batch} does not fit into memory; {way}")
     writer.compact()
     record = Record(writer.path, header)
-    write_atomic(writer.path / SCORES, to_text(scores_json(record, shards)))
+    paths.write_atomic(writer.path / SCORES, to_text(scores_json(record, shards)))
     writer.header({**header, "status": "success"})
 
 
@@ -273,6 +279,8 @@ def _keep(entry: Mapping[str, Any], shards: Path, todo: plan.Plan) -> bool:
     lacking = [found for views in (entry["features"], entry["values"]) for view in views.values() for found in view.values()]
     if any(str(found.get("reason", "")).startswith("weights-") for found in lacking):
         return False  # a file that could not be used may have been mended since
+    if any(found.get("reason") == "out-of-memory" for found in lacking):
+        return False  # with a smaller batch it may fit
     for view in todo.views:
         for network in entry["features"].get(view.id, {}).values():
             if any(key and not store.has(key) for key in (network.get("generated"), network.get("truth"))):

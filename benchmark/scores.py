@@ -157,6 +157,7 @@ def _row(
     failed = [r for r in reasons if r[0] != NOT_APPLICABLE]
     label = plan["networks"].get(getattr(variant, "extractor", None), {"weights": "none"})["weights"]
     flags = [*reduced.flags, *([label] if label not in ("none", "real") else []), *(["unverified"] if variant.unverified else [])]
+    flags += _deviation(record, scored, view, variant)
     flags += ["incomplete"] if failed and reduced.value is not None else []
     score = Score(
         adapter=method,
@@ -187,6 +188,18 @@ def _row(
     return score, Replicates(
         method, protocol.id, metric.name, variant.id, tuple(scored), reduced.replicates, reduced.bias
     ) if stored else None
+
+
+def _deviation(record: Record, scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]], view: str, variant: Variant) -> list[str]:
+    """["onnxruntime (features within 2e-05)"] where the network was not run by torch in IEEE float32: the largest deviation of the clips."""
+    extractor = getattr(variant, "extractor", None)
+    found = [
+        record.journal[unit].get("features", {}).get(view, {}).get(extractor, {}).get("deviation")
+        for outcomes in scored.values()
+        for unit, _ in outcomes
+    ]
+    stated = [deviation for deviation in found if deviation is not None]
+    return [f"{record.header['plan']['networks'][extractor]['backend']} (features within {max(stated):.0e})"] if stated else []
 
 
 def _of(own: str | None, family: str) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark import backends, paths
 from benchmark import cases as gathering
-from benchmark import paths
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError
+from benchmark.machine import TORCH
 from benchmark.media import HashCache
 from benchmark.model import Adapter, Case, ProtocolSpec, Source, Split, Suite, Unit
 from benchmark.registry import find, registry
@@ -60,6 +61,7 @@ class Spec:
     seeds: tuple[int, ...]
     weights: str
     device: str
+    backend: str
     references: Mapping[str, str]
     max_frames: int = 512
     notes: tuple[str, ...] = ()
@@ -88,7 +90,7 @@ class Spec:
             "seeds": list(self.seeds),
             "weights": self.weights,
             "max_frames": self.max_frames,
-            "device": self.device.partition(":")[0],
+            "device": self.device.partition(":")[0] + ("" if self.backend == TORCH else f"/{self.backend}"),
             "cases": [self._case_json(case) for case in self.cases],
             "real": {stem: _clip_json(clip) for stem, clip in self.real.items()},
         }
@@ -129,6 +131,7 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
 
     Raises InputError (exit 2) for anything that makes the whole request unusable; a single bad clip becomes a Clip with its error.
     """
+    backends.check(request.backend, request.device)
     hashes = hashes or HashCache(paths.cache_dir())
     request = rooted_request(request)
     suite = _suite(request)
@@ -202,6 +205,7 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
         seeds=tuple(dict.fromkeys(request.seeds)),
         weights=request.weights,
         device=request.device,
+        backend=request.backend,
         max_frames=request.max_frames,
         references={case.id: hashes.sha256(case.reference) for case in found.cases if case.reference and case.reference.exists()},
         notes=(*notes, *found.notes),

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.backends import load
 from benchmark.errors import InputError, Unscored
 from benchmark.features import Node, rows_of
-from benchmark.machine import float32_switches
+from benchmark.machine import TORCH, arithmetic
 from benchmark.model import Extractor, Forward, SetVariant
 from benchmark.registry import find, registry
-from benchmark.weights import script_for, state_for
 
 MODES = ("real", "seeded")
 
@@ -43,14 +43,9 @@ def torchmetric(name: str, *, weights: str = "real", device: str = "cpu", weight
 
 def _load(extractor: Extractor, weights: str, device: str, folder: Path | None) -> Forward:
     try:
-        state: Any = (
-            script_for(extractor.weights, weights, folder)
-            if extractor.script
-            else state_for(extractor.weights, extractor.shapes, weights, folder, extractor.rename)[0]
-        )
+        return load(extractor, weights, folder, device)
     except Unscored as reason:
         raise InputError(f"the weights of {extractor.id} cannot be used", code=reason.reason, hint=reason.detail) from reason
-    return extractor.build(state, device)
 
 
 @contextmanager
@@ -58,16 +53,8 @@ def _float32(device: str) -> Iterator[None]:
     """No autocast and no TF32 inside, whatever the training loop has set; outside all is as it was."""
     import torch
 
-    kind = device.partition(":")[0]
-    before = [(where, name, getattr(where, name)) for where, name, _ in float32_switches()]
-    try:
-        for where, name, value in float32_switches():
-            setattr(where, name, value)
-        with torch.autocast(device_type=kind, enabled=False):
-            yield
-    finally:
-        for where, name, value in before:
-            setattr(where, name, value)
+    with arithmetic(TORCH), torch.autocast(device_type=device.partition(":")[0], enabled=False):
+        yield
 
 
 def _frames(side: str, frames: Any) -> NDArray[np.uint8]:

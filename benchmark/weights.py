@@ -372,12 +372,7 @@ def _first_use() -> dict[str, str]:
 
 
 def _record_first_use(name: str, digest: str) -> None:
-    path = _first_use_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table = {**_first_use(), name: digest}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(table, indent=1, sort_keys=True), encoding="utf-8")
-    temporary.replace(path)
+    paths.write_atomic(_first_use_file(), json.dumps({**_first_use(), name: digest}, indent=1, sort_keys=True))
 
 
 def _sha256(path: Path) -> str:

@@ -66,7 +66,7 @@ def _named(variable: str, folders: dict[str, str]) -> Path:
 @pytest.fixture
 def register() -> Iterator[Callable[..., None]]:
     """register(SPEC, ...) adds specs to the registry of this process for one test."""
-    from benchmark.feature_pass import forward
+    from benchmark import feature_pass
     from benchmark.registry import registry
 
     known = registry()
@@ -79,7 +79,7 @@ def register() -> Iterator[Callable[..., None]]:
     for table in (known.metrics, known.extractors, known.protocols, known.suites, known.makers, known.adapters, known.verbs, known.weights):
         for name in [name for name, entry in table.items() if entry.origin == ORIGIN]:
             del table[name]  # type: ignore[attr-defined]
-    forward.cache_clear()
+    feature_pass.forget()
 
 
 @pytest.hookimpl(hookwrapper=True)

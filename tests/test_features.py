@@ -171,7 +171,17 @@ KEY: dict[str, Any] = {
     "frames": (0, 1, 2),
     "view": {"crop": None, "size": (64, 48), "filter": "bicubic"},
     "weights": "b" * 64,
-    "machine": {"device": "cpu", "decoder": "x", "threads": 2, "dtype": "float32", "torch": "2", "opencv": "4", "pillow": "10", "cpu": "c"},
+    "machine": {
+        "device": "cpu",
+        "backend": "torch",
+        "decoder": "x",
+        "threads": 2,
+        "dtype": "float32",
+        "torch": "2",
+        "opencv": "4",
+        "pillow": "10",
+        "cpu": "c",
+    },
 }
 
 
@@ -191,7 +201,7 @@ def test_the_key_names_everything_that_decides_a_feature() -> None:
             for look in ({"crop": Rect(0, 0, 8, 8)}, {"crop": Rect(0, 0, 8, 8, True)}, {"size": (48, 64)}, {"filter": "cv2-bilinear"})
         ),
         *({"machine": {**KEY["machine"], name: "other"}} for name in KEY["machine"]),
-        {"machine": {**KEY["machine"], "tf32": {"matmul": True}}},
+        {"machine": {**KEY["machine"], "onnxruntime": "1"}},
     ):
         keys.append(feature_key(base, **{**KEY, **change}))
     for more in ({"id": "zz-other"}, {"version": 2}, {"window": 2}, {"stride": 2}, {"batch": 5}, {"dimension": 7}):
@@ -202,6 +212,8 @@ def test_the_key_names_everything_that_decides_a_feature() -> None:
 
 def test_the_machine_part_of_a_key_holds_what_is_promised() -> None:
     assert set(KEY["machine"]) == set(machine.numerics("cpu"))
+    assert set(machine.numerics("cpu", machine.ONNX)) - set(KEY["machine"]) == {"onnxruntime", "onnxscript"}
+    assert set(machine.numerics("cuda", machine.TF32)) - set(KEY["machine"]) == {"gpus"}
 
 
 # ------------------------------------------------------------------------------------------------ a network of our own
@@ -340,7 +352,7 @@ def test_the_pass_gives_what_numpy_gives(net: Net, clips: Study, tmp_path: Path)
         assert (whole["n_clips"], whole["n_frames"], whole["weights"]) == (3, 3 * LENGTH, "seeded-1")
         assert whole["flags"] == ["few clips", "seeded-1"]
         assert whole["ci_method"] == "jackknife"
-    assert record.header["plan"]["networks"] == {"zz-conv": {"weights": "seeded-1", "sha256": "seeded-1"}}
+    assert record.header["plan"]["networks"] == {"zz-conv": {"weights": "seeded-1", "sha256": "seeded-1", "backend": "torch", "batch": 8}}
 
 
 def test_forwards_are_constant_shared_and_cached(net: Net, clips: Study, tmp_path: Path) -> None:

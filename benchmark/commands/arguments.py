@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from benchmark.data import fraction
 from benchmark.errors import InputError
+from benchmark.machine import TF32, TORCH
 from benchmark.model import Rect
 from benchmark.request import Request
 
@@ -94,6 +95,13 @@ def scoring(parser: argparse.ArgumentParser) -> None:
     )
     machine = parser.add_argument_group("machine")
     machine.add_argument("--device", "--devices", default="cpu", metavar="cpu|cuda|auto", help="where networks run (default cpu)")
+    machine.add_argument(
+        "--backend",
+        choices=["torch", "onnxruntime"],
+        default="torch",
+        help="what runs networks on the CPU (default torch); the deviation is stated",
+    )
+    machine.add_argument("--fast", action="store_true", help="TF32 on a GPU; the deviation is printed beside each number")
     machine.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the cases (default 1)")
     machine.add_argument("--pull", action="store_true", help="fetch missing weights first")
     machine.add_argument("--offline", action="store_true", help="never ask the network")
@@ -133,6 +141,7 @@ def request(arguments: argparse.Namespace) -> Request:
         pull=bool(get("pull")),
         offline=bool(get("offline")),
         device=device(get("device") or "cpu"),
+        backend=_backend(get("backend") or TORCH, bool(get("fast"))),
         workers=get("workers") or 1,
         require_all=get("require") == "all",
         max_frames=get("max_frames") or 512,
@@ -169,6 +178,13 @@ def device(word: str) -> str:
     if word.partition(":")[0] != "cuda" or not torch.cuda.is_available():
         raise InputError("no such device here", code="usage", found=word, expected="cpu" + (", cuda" if torch.cuda.is_available() else ""))
     return word
+
+
+def _backend(word: str, fast: bool) -> str:
+    """The back end of the options --backend and --fast. Raises InputError where they exclude each other."""
+    if fast and word != TORCH:
+        raise InputError("--fast and --backend exclude each other", code="usage", found=word)
+    return TF32 if fast else word
 
 
 def _rect(text: str) -> Rect:

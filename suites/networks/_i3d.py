@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.backends import TorchForward
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmark.model import Forward
 
 MIXED = {
     "Mixed_3b": (192, (64, 96, 128, 16, 32, 32)),
@@ -56,7 +57,7 @@ def _units() -> Iterator[tuple[str, int, int, int]]:
             yield f"{name}.{branch}", i, o, k
 
 
-def build(state: Mapping[str, NDArray[Any]], device: str, *, eps: float, pool: int) -> Forward:
+def build(state: Mapping[str, NDArray[Any]], device: str, *, eps: float, pool: int) -> TorchForward:
     """A Forward: (batch, time, 224, 224, 3) float32 on [-1, 1] -> (batch, 400) logits, averaged over time.
 
     eps: BatchNorm's. pool: frames under the last average pool (1: DisCo, any T >= 1; 2: the others, T >= 9).
@@ -95,19 +96,17 @@ def build(state: Mapping[str, NDArray[Any]], device: str, *, eps: float, pool: i
             dim=1,
         )
 
-    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def network(x: Tensor) -> Tensor:
         """(batch, time, height, width, 3) -> (batch, 400)."""
-        with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(batch)).to(device).permute(0, 4, 1, 2, 3)
-            x = largest(unit(x, "Conv3d_1a_7x7", 2), (1, 3, 3), (1, 2, 2))
-            x = largest(unit(unit(x, "Conv3d_2b_1x1"), "Conv3d_2c_3x3"), (1, 3, 3), (1, 2, 2))
-            x = largest(mixed(mixed(x, "Mixed_3b"), "Mixed_3c"), (3, 3, 3), (2, 2, 2))
-            for name in ("Mixed_4b", "Mixed_4c", "Mixed_4d", "Mixed_4e", "Mixed_4f"):
-                x = mixed(x, name)
-            x = mixed(mixed(largest(x, (2, 2, 2), (2, 2, 2)), "Mixed_5b"), "Mixed_5c")
-            x = functional.avg_pool3d(x, (pool, 7, 7), 1)
-            x = functional.conv3d(x, tensors["logits.conv3d.weight"], tensors["logits.conv3d.bias"])
-            logits: NDArray[np.float32] = x.squeeze(4).squeeze(3).mean(dim=2).cpu().numpy()
-        return logits
+        x = x.permute(0, 4, 1, 2, 3)
+        x = largest(unit(x, "Conv3d_1a_7x7", 2), (1, 3, 3), (1, 2, 2))
+        x = largest(unit(unit(x, "Conv3d_2b_1x1"), "Conv3d_2c_3x3"), (1, 3, 3), (1, 2, 2))
+        x = largest(mixed(mixed(x, "Mixed_3b"), "Mixed_3c"), (3, 3, 3), (2, 2, 2))
+        for name in ("Mixed_4b", "Mixed_4c", "Mixed_4d", "Mixed_4e", "Mixed_4f"):
+            x = mixed(x, name)
+        x = mixed(mixed(largest(x, (2, 2, 2), (2, 2, 2)), "Mixed_5b"), "Mixed_5c")
+        x = functional.avg_pool3d(x, (pool, 7, 7), 1)
+        x = functional.conv3d(x, tensors["logits.conv3d.weight"], tensors["logits.conv3d.bias"])
+        return x.squeeze(4).squeeze(3).mean(dim=2)
 
-    return forward
+    return TorchForward(network, device)

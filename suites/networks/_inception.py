@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.backends import TorchForward
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from benchmark.model import Forward
 
 SIDE = 299
 FEATURES = 2048
@@ -119,7 +119,7 @@ def _units() -> Iterator[tuple[str, int, int, Kernel]]:
             yield f"{block}.{branch}", i, o, kernel
 
 
-def build(state: Mapping[str, NDArray[Any]], device: str) -> Forward:
+def build(state: Mapping[str, NDArray[Any]], device: str) -> TorchForward:
     """A Forward: (batch, 299, 299, 3) float32, already on the variant's range -> (batch, 2048)."""
     import torch
     from torch.nn import functional
@@ -166,6 +166,8 @@ def build(state: Mapping[str, NDArray[Any]], device: str) -> Forward:
         return torch.cat(parts, 1)
 
     def network(x: Tensor) -> Tensor:
+        """(batch, 299, 299, 3) -> (batch, 2048)."""
+        x = x.permute(0, 3, 1, 2)
         x = unit(unit(unit(x, "Conv2d_1a_3x3", 2, False), "Conv2d_2a_3x3", 1, False), "Conv2d_2b_3x3")
         x = unit(unit(functional.max_pool2d(x, 3, 2), "Conv2d_3b_1x1"), "Conv2d_4a_3x3", 1, False)
         x = functional.max_pool2d(x, 3, 2)
@@ -177,11 +179,4 @@ def build(state: Mapping[str, NDArray[Any]], device: str) -> Forward:
         x = e(e(d(x, "Mixed_7a"), "Mixed_7b", False), "Mixed_7c", True)
         return functional.adaptive_avg_pool2d(x, 1).flatten(1)
 
-    def forward(batch: NDArray[Any], /) -> NDArray[np.float32]:
-        """(batch, 299, 299, 3) -> (batch, 2048)."""
-        with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(batch)).to(device).permute(0, 3, 1, 2)
-            features: NDArray[np.float32] = network(x).cpu().numpy()
-        return features
-
-    return forward
+    return TorchForward(network, device)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.backends import TorchForward
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmark.model import Forward
 
 BLOCKS = (3, 4, 6, 3)
 WIDTH = 64
@@ -44,7 +45,7 @@ def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
     return {**{f"{name}.{part}": (width,) for part in ("weight", "bias", "running_mean", "running_var")}, f"{name}.num_batches_tracked": ()}
 
 
-def build(state: Mapping[str, NDArray[Any]], device: str) -> Forward:
+def build(state: Mapping[str, NDArray[Any]], device: str) -> TorchForward:
     """A Forward: (batch, 16, 112, 112, 3) float32, RGB on 0..255 less MEAN -> (batch, 2048)."""
     import torch
     from torch.nn import functional
@@ -63,16 +64,14 @@ def build(state: Mapping[str, NDArray[Any]], device: str) -> Forward:
             x = norm(functional.conv3d(x, tensors[f"{name}.downsample.0.weight"], stride=stride), f"{name}.downsample.1")
         return functional.relu(y + x)
 
-    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def network(x: Tensor) -> Tensor:
         """(batch, 16, 112, 112, 3) -> (batch, 2048)."""
-        with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(batch)).to(device).permute(0, 4, 1, 2, 3)
-            x = functional.relu(norm(functional.conv3d(x, tensors["conv1.weight"], stride=(1, 2, 2), padding=3), "bn1"))
-            x = functional.max_pool3d(x, 3, 2, 1)
-            for layer, count in enumerate(BLOCKS, 1):
-                for number in range(count):
-                    x = block(x, f"layer{layer}.{number}", 2 if layer > 1 and number == 0 else 1)
-            features: NDArray[np.float32] = functional.avg_pool3d(x, (1, 4, 4), 1).flatten(1).cpu().numpy()
-        return features
+        x = x.permute(0, 4, 1, 2, 3)
+        x = functional.relu(norm(functional.conv3d(x, tensors["conv1.weight"], stride=(1, 2, 2), padding=3), "bn1"))
+        x = functional.max_pool3d(x, 3, 2, 1)
+        for layer, count in enumerate(BLOCKS, 1):
+            for number in range(count):
+                x = block(x, f"layer{layer}.{number}", 2 if layer > 1 and number == 0 else 1)
+        return functional.avg_pool3d(x, (1, 4, 4), 1).flatten(1)
 
-    return forward
+    return TorchForward(network, device)

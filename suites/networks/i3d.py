@@ -41,7 +41,7 @@ def _script(module: Any, device: str) -> Forward:
     return forward
 
 
-def _i3d_of_tensors(id: str, summary: str, source: str, build: Any, preprocess: Any, **more: Any) -> Extractor:
+def _i3d_of_tensors(id: str, summary: str, source: str, build: Any, preprocess: Any, window: int, **more: Any) -> Extractor:
     return Extractor(
         id=id,
         version=1,
@@ -53,6 +53,8 @@ def _i3d_of_tensors(id: str, summary: str, source: str, build: Any, preprocess: 
         build=build,
         weights="i3d-kinetics-400",
         shapes=_i3d.shapes,
+        window=window,
+        exports=window > 0,
         **more,
     )
 

@@ -57,6 +57,7 @@ def _extractor(id: str, how: str, source: str, preprocess: Callable[[Frames], ND
         weights="inception-2015-12-05",
         shapes=_inception.shapes,
         rename=_inception.rename,
+        exports=True,
     )
 
 

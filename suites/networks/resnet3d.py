@@ -35,6 +35,7 @@ def _resnet(id: str, summary: str, source: str, preprocess: Any, **more: Any) ->
         shapes=_resnet3d.shapes,
         rename=rename,
         window=WINDOW,
+        exports=True,
         **more,
     )
 
