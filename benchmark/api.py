@@ -44,6 +44,7 @@ def run(
     frames: Mapping[Name, tuple[int, int]] | None = None,
     reference_frame: Mapping[Name, int] | None = None,
     weights: str = "real",
+    weights_folder: FilePath | None = None,
     device: str = "cpu",
     backend: str = "torch",
     workers: int = 1,
@@ -52,7 +53,8 @@ def run(
 ) -> Record:
     """Score clips and return the record; arguments are those of `hvbench run`, with `"*"` for every method.
 
-    crop, ignore: "x,y,w,h". frames: {name: (first, last + 1)} of the truth. weights: "real" or "seeded". backend: "torch",
+    crop, ignore: "x,y,w,h". frames: {name: (first, last + 1)} of the truth. weights: "real" or "seeded". weights_folder:
+    looked in first. backend: "torch",
     "onnxruntime" (CPU) or "torch-tf32" (GPU). A finished run of the same spec is returned
     as it is. Raises InputError for input that makes the whole run impossible; single clips that fail stand in the record's journal.
     """
@@ -82,6 +84,7 @@ def run(
         ranges=dict(frames or {}),
         reference_frames=dict(reference_frame or {}),
         weights=weights,
+        weights_folder=path(weights_folder),
         device=device,
         backend=backend,
         workers=workers,

@@ -31,7 +31,7 @@ from benchmark.paths import write_atomic
 if TYPE_CHECKING:
     from torch import Tensor
 
-TORCH, TF32, ONNX = machine.TORCH, machine.TF32, machine.ONNX
+TORCH, TF32, ONNX, LITERT = machine.TORCH, machine.TF32, machine.ONNX, machine.LITERT
 _NEEDED = ("onnxruntime", "onnx", "onnxscript")
 
 
@@ -132,7 +132,9 @@ def check(backend: str, device: str) -> None:
 
 
 def of(extractor: Extractor, backend: str) -> str:
-    """The back end an extractor has under a run's back end: onnxruntime takes those that say so, torch the others."""
+    """The back end an extractor has under a run's back end: onnxruntime takes those that say so, torch the others, LiteRT its own files."""
+    if extractor.weights is not None and weights.entry(extractor.weights).format == "tflite":
+        return LITERT
     return TORCH if backend == ONNX and not extractor.exports else backend
 
 

@@ -237,8 +237,8 @@ class FeaturePass:
         return found
 
     def _stated(self, network: Network) -> dict[str, float]:
-        """{"deviation": ...} of a network that is not run by torch in IEEE float32; measured where this machine has not done so yet."""
-        if network.backend == backends.TORCH:
+        """{"deviation": ...} of a network whose arithmetic is not its reference; measured where this machine has not done so yet."""
+        if network.backend in (backends.TORCH, backends.LITERT):
             return {}
         extractor = _planned(network)
 

@@ -25,9 +25,10 @@ PACKAGES = (
     "torchvision",
     "onnxruntime",
     "onnxscript",
+    "ai-edge-litert",
 )
-TORCH, TF32, ONNX = "torch", "torch-tf32", "onnxruntime"
-"""Back ends: torch in IEEE float32, torch with TF32 on a GPU, onnxruntime on the CPU."""
+TORCH, TF32, ONNX, LITERT = "torch", "torch-tf32", "onnxruntime", "litert"
+"""Back ends: torch in IEEE float32, torch with TF32 on a GPU, onnxruntime on the CPU, LiteRT for TensorFlow Lite files."""
 THREADS = 2
 """Intra-op threads during network forwards: a constant, so that the number of cores cannot change a bit."""
 
@@ -95,6 +96,8 @@ def numerics(device: str, backend: str = TORCH) -> dict[str, Any]:
     }
     if device != "cpu":
         facts["gpus"] = gpus()
+    if backend == LITERT:
+        facts["litert"] = packages()["ai-edge-litert"]
     if backend == ONNX:
         facts |= {"onnxruntime": packages()["onnxruntime"], "onnxscript": packages()["onnxscript"]}
     return facts

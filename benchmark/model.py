@@ -197,9 +197,9 @@ class Extractor:
     batch: number of inputs in every forward, a constant; the last batch is padded by repetition and the padding's results are dropped.
     preprocess: (n, h, w, 3) frames on 0..255 -> (n, ...) network inputs, frame by frame. weights: name in the catalogue (None = none).
     shapes: {tensor name: shape} the network is built from. rename(tensors): the file's names -> those of `shapes` (a prefix stripped, a
-    classifier left out). build(state, device): state is {tensor name: float32 array} -> a Forward. script: the weights are a TorchScript file, run
-    only where the catalogue pins its hash; `build` then gets the loaded module. exports: `build` gives a backends.TorchForward whose input has one
-    shape, so that onnxruntime can run it. dimension: d. store: features go to shards.
+    classifier left out). build(state, device): state is {tensor name: float32 array} -> a Forward. script: the weights are a graph (TorchScript,
+    TensorFlow Lite), run only where the catalogue pins its hash; `build` then gets the module or the bytes. exports: `build` gives a
+    backends.TorchForward whose input has one shape, so that onnxruntime can run it. dimension: d. store: features go to shards.
     version: raised whenever code changes a bit of the result; it is part of every feature's key.
     """
 

@@ -184,12 +184,13 @@ def state_for(
 
 
 def load_script(item: WeightsEntry, located: Located) -> Any:
-    """The module of a TorchScript file, on the CPU and in evaluation mode. Such a file is a program: it is run only where the catalogue pins its hash.
+    """A graph: the module of a TorchScript file, on the CPU and in evaluation mode, or the bytes of a TensorFlow Lite file. Such a file is a
+    program: it is run only where the catalogue pins its hash.
 
     Raises InputError (`weights-unsafe`) for a file without a pinned hash or with another one, (`weights-broken`) for one that does not parse.
     """
-    if item.format != "torchscript":
-        raise InputError(f"a {item.format} file is no program", code="weights-format", path=located.path, expected="torchscript")
+    if item.format not in ("torchscript", "tflite"):
+        raise InputError(f"a {item.format} file is no program", code="weights-format", path=located.path, expected="torchscript or tflite")
     data = located.path.read_bytes()  # what is hashed is what is run
     digest = hashlib.sha256(data).hexdigest()
     if digest != item.sha256:
@@ -201,6 +202,8 @@ def load_script(item: WeightsEntry, located: Located) -> Any:
             expected=f"sha256 {item.sha256}" if item.sha256 else "an entry of the catalogue that states its sha256",
             hint=f"hvbench weights pull {item.name}",
         )
+    if item.format == "tflite":
+        return data
     import torch
 
     try:
@@ -210,7 +213,7 @@ def load_script(item: WeightsEntry, located: Located) -> Any:
 
 
 def script_for(name: str | None, mode: str, folder: Path | None = None) -> Any:
-    """The module of an extractor whose weights are a TorchScript file. Raises Unscored as `state_for` does; such weights have no formula."""
+    """The graph of an extractor whose weights are one. Raises Unscored as `state_for` does; such weights have no formula."""
     if name is None or mode == "seeded":
         raise Unscored("weights-missing", f"{name} cannot be drawn by formula: its graph is in the file")
     item = entry(name)

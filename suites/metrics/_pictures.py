@@ -20,6 +20,21 @@ WAYS = {
 ROUNDING = "features at most 3e-5 of the largest with the same weights (float32 rounding)"
 
 
+MOBILENET = "google-coral/test_data mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
+
+
+def mobilenet(distance: Distance, what: str) -> SetVariant:
+    """The same distance of MobileNet's features: small, fast, comparable with nothing published."""
+    return SetVariant(
+        id="mobilenet",
+        extractor="mobilenet-v1",
+        distance=distance,
+        summary=f"{what} of the 1,024-dimensional last-pool features of MobileNet-v1 (ImageNet, 8 bits), over all compared frames of all clips; "
+        "a frame goes in squashed to 224x224 by antialiased bicubic; a quick look, comparable with nothing published",
+        source=MOBILENET,
+    )
+
+
 def variants(distance: Distance, what: str, sources: dict[str, str], deviations: dict[str, str]) -> tuple[SetVariant, ...]:
     """One variant a way. what: the distance in words."""
     return tuple(
