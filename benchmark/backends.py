@@ -44,11 +44,12 @@ class TorchForward:
         self.device = device
 
     def __call__(self, batch: NDArray[Any], /) -> NDArray[np.float32]:
-        """Run one batch."""
+        """Run one batch. The last bits cannot depend on how an axis of length one happens to be strided, from which torch guesses a layout."""
         import torch
 
+        plain = np.ascontiguousarray(batch).reshape(-1).reshape(batch.shape)
         with torch.inference_mode():
-            rows: NDArray[np.float32] = self.network(torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)).cpu().numpy()
+            rows: NDArray[np.float32] = self.network(torch.from_numpy(plain).to(self.device)).cpu().numpy()
         return rows
 
 

@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.backends import TorchForward
 from benchmark.errors import Unscored
 from benchmark.model import Frames
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from benchmark.model import Forward
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Of the input's channels, in lpips' scaling layer."""
@@ -162,29 +161,36 @@ def shares(inner: int, outer: int, spatial: bool) -> NDArray[np.float64]:
     return found / outer
 
 
-def build(state: Mapping[str, NDArray[Any]], device: str, *, trunk: Trunk, signed: bool, spatial: bool) -> Forward:
+def kept(weights: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Numbers of the channels that are in the row. Leaving some out costs a copy: where only a few weigh nothing they stay, times nought."""
+    counts = np.flatnonzero(weights)
+    return counts if len(counts) < 0.75 * len(weights) else np.arange(len(weights))
+
+
+def build(state: Mapping[str, NDArray[Any]], device: str, *, trunk: Trunk, signed: bool, spatial: bool) -> TorchForward:
     """A Forward: (batch, h, w, 3) on 0..255, uint8 or float32 -> (batch, d) rows; d follows from the picture's size.
 
-    signed: the trunk sees [-1, 1], else [0, 1]. spatial: the mean is over the map upsampled to the picture's size. Channels whose head weighs
-    nothing are left out of the row.
+    signed: the trunk sees [-1, 1], else [0, 1]. spatial: the mean is over the map upsampled to the picture's size. Where many channels' heads
+    weigh nothing they are left out of the row.
     """
     import torch
     from torch.nn import functional
 
     tensors = {name: torch.from_numpy(np.ascontiguousarray(value)).to(device) for name, value in state.items()}
-    shift, scale = (torch.tensor(values, dtype=torch.float32, device=device).view(1, 3, 1, 1) for values in (SHIFT, SCALE))
-    kept: list[tuple[Tensor | None, Tensor]] = []
+    shift, scale = (torch.tensor(values, dtype=torch.float32, device=device) for values in (SHIFT, SCALE))
+    parts: list[tuple[Tensor | None, Tensor]] = []
     for weights in heads(trunk.name):
-        counts = np.flatnonzero(weights)
-        gains = torch.from_numpy(roots(weights)[counts].astype(np.float32)).to(device).view(1, -1, 1, 1)
-        kept.append((torch.from_numpy(counts).to(device) if len(counts) < len(weights) else None, gains))
+        counts = kept(weights)
+        gains = torch.from_numpy(roots(weights)[counts].astype(np.float32)).to(device)
+        parts.append((torch.from_numpy(counts).to(device) if len(counts) < len(weights) else None, gains))
 
     def places(height: int, width: int, size: tuple[int, int]) -> Tensor:
-        """(height, width) square roots of the places' shares."""
+        """(height, width, 1) square roots of the places' shares."""
         down, right = shares(height, size[0], spatial), shares(width, size[1], spatial)
-        return torch.from_numpy(np.sqrt(np.outer(down, right)).astype(np.float32)).to(device)
+        return torch.from_numpy(np.sqrt(np.outer(down, right)).astype(np.float32)[..., None]).to(device)
 
     def taps(x: Tensor) -> list[Tensor]:
+        """Channels last in memory throughout, for which convolutions and pools are faster; (batch, height, width, channels) each."""
         found = []
         for layer in trunk.layers:
             if layer.pool:
@@ -192,22 +198,20 @@ def build(state: Mapping[str, NDArray[Any]], device: str, *, trunk: Trunk, signe
             weight, bias = tensors[f"features.{layer.index}.weight"], tensors[f"features.{layer.index}.bias"]
             x = functional.relu_(functional.conv2d(x, weight, bias, stride=layer.stride, padding=layer.padding))
             if layer.tap:
-                found.append(x)
+                found.append(x.permute(0, 2, 3, 1))
         return found
 
-    def forward(batch: NDArray[Any], /) -> NDArray[np.float32]:
+    def network(batch: Tensor) -> Tensor:
         size = (batch.shape[1], batch.shape[2])
-        with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(batch)).to(device).permute(0, 3, 1, 2).float().contiguous()
-            x = x / 127.5 - 1 if signed else x / 255
-            maps = taps((x - shift) / scale)
-            lengths = [gains.shape[1] * a.shape[2] * a.shape[3] for (_, gains), a in zip(kept, maps, strict=True)]
-            rows = torch.empty(len(batch), sum(lengths), device=device)
-            for (channels, gains), a, part in zip(kept, maps, rows.split(lengths, dim=1), strict=True):
-                factor = places(a.shape[2], a.shape[3], size) / ((a * a).sum(1, keepdim=True).sqrt() + EPSILON)
-                a = a if channels is None else a.index_select(1, channels)
-                torch.mul(a, factor, out=part.view(a.shape)).mul_(gains)
-            found: NDArray[np.float32] = rows.cpu().numpy()
-        return found
+        x = batch.to(torch.float32, copy=True)
+        x = x.div_(127.5).sub_(1) if signed else x.div_(255)
+        maps = taps(x.sub_(shift).div_(scale).permute(0, 3, 1, 2))
+        lengths = [len(gains) * a.shape[1] * a.shape[2] for (_, gains), a in zip(parts, maps, strict=True)]
+        rows = torch.empty(len(batch), sum(lengths), device=device)
+        for (channels, gains), a, part in zip(parts, maps, rows.split(lengths, dim=1), strict=True):
+            factor = places(a.shape[1], a.shape[2], size) / (torch.linalg.vector_norm(a, dim=3, keepdim=True) + EPSILON)
+            a = a if channels is None else a[..., channels]
+            torch.mul(a, factor, out=part.view(a.shape)).mul_(gains)
+        return rows
 
-    return forward
+    return TorchForward(network, device)

@@ -314,6 +314,19 @@ def test_short_clips_are_unscored(tmp_path: Path) -> None:
         assert (found["value"], found["reason"], found["n_failed"]) == (None, "too-short", 2)
 
 
+def test_constant_videos(tmp_path: Path) -> None:
+    """No spread on either side: the distance is that of the means alone, |a - b|^2, and nought for equal sets; flagged, finite."""
+    for side, levels in (("truth", (40, 40, 40)), ("same", (40, 40, 40)), ("other", (200, 200, 200))):
+        for seed, level in enumerate(levels):
+            write(tmp_path / side / f"{seed}.mkv", np.full((16, 32, 32, 3), level, np.uint8))
+    outputs = {name: tmp_path / name for name in ("same", "other")}
+    made = score(Study(tmp_path, ("same", "other"), ()), tmp_path / "run", outputs=outputs, metrics=["fvd@i3d16"])
+    network, preprocess = forward("i3d-16", "seeded", None, "cpu"), extractor("i3d-16").preprocess
+    rows = [network(preprocess(decoded(tmp_path / side / "0.mkv"))[None])[0].astype(np.float64) for side in ("truth", "other")]
+    assert row(made, "fvd@i3d16", "same")["value"] == 0
+    assert row(made, "fvd@i3d16", "other")["value"] == pytest.approx(np.square(rows[0] - rows[1]).sum(), rel=1e-6)
+
+
 def test_whole_clips_beyond_max_frames_are_refused(clips: Study, tmp_path: Path) -> None:
     """17 frames where 16 are allowed."""
     names = ["fvd@disco-video", "fvd@common-videogpt"]

@@ -131,10 +131,10 @@ def test_package(id: str, column: str, case: str, record_deviation: Recorder) ->
 @pytest.mark.parametrize("case", PACKAGES["metrics"])
 @pytest.mark.parametrize("id", ["alex", "vgg"])
 def test_package_by_layer(id: str, case: str, record_deviation: Recorder) -> None:
-    """A row is its taps one after the other, each with the channels whose head is not 0."""
+    """A row is its taps one after the other, each with the channels that are kept."""
     extractor = variant(id).extractor
     step = rows(extractor, frames(case.split()[0], 6, 72, 96)) - rows(extractor, frames("truth", 6, 72, 96))
-    lengths = [np.count_nonzero(head) * h * w for head, (h, w) in zip(_lpips.heads(id), taps(id, 72, 96), strict=True)]
+    lengths = [len(_lpips.kept(head)) * h * w for head, (h, w) in zip(_lpips.heads(id), taps(id, 72, 96), strict=True)]
     assert sum(lengths) == step.shape[1]
     parts = np.split(step.astype(np.float64), np.cumsum(lengths)[:-1], axis=1)
     measured = relative([(part**2).sum(axis=1) for part in parts], PACKAGES["metrics"][case][f"lpips {id}"]["per_layer"])
