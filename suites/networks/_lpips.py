@@ -51,10 +51,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Trunk:
-    """name: of the linear heads. smallest: side in pixels below which a layer would be empty."""
+    """name: of the linear heads. smallest: side in pixels below which a layer would be empty. last: channels lie together in memory during
+    convolutions, which is faster; AlexNet's then add so that its taps are four times as far from float64, up to 1.4e-5.
+    """
 
     name: str
     smallest: int
+    last: bool
     layers: tuple[Layer, ...]
 
     @property
@@ -66,6 +69,7 @@ class Trunk:
 ALEX = Trunk(
     "alex",
     31,
+    False,
     (
         Layer(0, 3, 64, 11, 4, 2, 0, True),
         Layer(3, 64, 192, 5, 1, 2, 3, True),
@@ -77,6 +81,7 @@ ALEX = Trunk(
 VGG = Trunk(
     "vgg",
     16,
+    True,
     tuple(
         Layer(index, inputs, outputs, 3, 1, 1, pool, tap)
         for index, inputs, outputs, pool, tap in (
@@ -178,27 +183,32 @@ def build(state: Mapping[str, NDArray[Any]], device: str, *, trunk: Trunk, signe
 
     tensors = {name: torch.from_numpy(np.ascontiguousarray(value)).to(device) for name, value in state.items()}
     shift, scale = (torch.tensor(values, dtype=torch.float32, device=device) for values in (SHIFT, SCALE))
+    axis = 3 if trunk.last else 1
+    wide = (-1,) if trunk.last else (-1, 1, 1)
     parts: list[tuple[Tensor | None, Tensor]] = []
     for weights in heads(trunk.name):
         counts = kept(weights)
-        gains = torch.from_numpy(roots(weights)[counts].astype(np.float32)).to(device)
+        gains = torch.from_numpy(roots(weights)[counts].astype(np.float32)).to(device).view(wide)
         parts.append((torch.from_numpy(counts).to(device) if len(counts) < len(weights) else None, gains))
 
     def places(height: int, width: int, size: tuple[int, int]) -> Tensor:
-        """(height, width, 1) square roots of the places' shares."""
+        """Square roots of the places' shares: (height, width, 1) or (height, width)."""
         down, right = shares(height, size[0], spatial), shares(width, size[1], spatial)
-        return torch.from_numpy(np.sqrt(np.outer(down, right)).astype(np.float32)[..., None]).to(device)
+        found = torch.from_numpy(np.sqrt(np.outer(down, right)).astype(np.float32)).to(device)
+        return found[..., None] if trunk.last else found
 
     def taps(x: Tensor) -> list[Tensor]:
-        """Channels last in memory throughout, for which convolutions and pools are faster; (batch, height, width, channels) each."""
+        """(batch, height, width, channels) or (batch, channels, height, width) each, contiguous."""
         found = []
         for layer in trunk.layers:
             if layer.pool:
-                x = functional.max_pool2d(x, layer.pool, 2)
+                # A pool over channels that lie together is four times as fast, and gives the same maxima.
+                x = functional.max_pool2d(x.contiguous(memory_format=torch.channels_last), layer.pool, 2)
+            x = x if trunk.last else x.contiguous()
             weight, bias = tensors[f"features.{layer.index}.weight"], tensors[f"features.{layer.index}.bias"]
             x = functional.relu_(functional.conv2d(x, weight, bias, stride=layer.stride, padding=layer.padding))
             if layer.tap:
-                found.append(x.permute(0, 2, 3, 1))
+                found.append(x.permute(0, 2, 3, 1) if trunk.last else x)
         return found
 
     def network(batch: Tensor) -> Tensor:
@@ -206,11 +216,13 @@ def build(state: Mapping[str, NDArray[Any]], device: str, *, trunk: Trunk, signe
         x = batch.to(torch.float32, copy=True)
         x = x.div_(127.5).sub_(1) if signed else x.div_(255)
         maps = taps(x.sub_(shift).div_(scale).permute(0, 3, 1, 2))
-        lengths = [len(gains) * a.shape[1] * a.shape[2] for (_, gains), a in zip(parts, maps, strict=True)]
+        lengths = [gains.numel() * a[0].numel() // a.shape[axis] for (_, gains), a in zip(parts, maps, strict=True)]
         rows = torch.empty(len(batch), sum(lengths), device=device)
         for (channels, gains), a, part in zip(parts, maps, rows.split(lengths, dim=1), strict=True):
-            factor = places(a.shape[1], a.shape[2], size) / (torch.linalg.vector_norm(a, dim=3, keepdim=True) + EPSILON)
-            a = a if channels is None else a[..., channels]
+            height, width = a.shape[1:3] if trunk.last else a.shape[2:4]
+            factor = places(height, width, size) / ((a * a).sum(axis, keepdim=True).sqrt() + EPSILON)
+            if channels is not None:
+                a = a[..., channels] if trunk.last else a[:, channels]
             torch.mul(a, factor, out=part.view(a.shape)).mul_(gains)
         return rows
 
