@@ -21,7 +21,19 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path(__file__).with_name("performance.md")
-PACKAGES = ("numpy", "opencv-python-headless", "av", "pillow", "pyarrow", "scikit-image", "scipy", "pytorch-fid")
+PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "av",
+    "pillow",
+    "pyarrow",
+    "scikit-image",
+    "scipy",
+    "pytorch-fid",
+    "lpips",
+    "torch",
+    "onnxruntime",
+)
 BARS: dict[str, tuple[str, str, str]] = {
     "test_table_against_the_usual_chain": (
         "six frame metrics of 20 pairs of 48 frames at 256x256 from mp4, whole process, against PNG files and scikit-image loops",
@@ -49,11 +61,38 @@ BARS: dict[str, tuple[str, str, str]] = {
         " s",
         "imports; then reading 40 remembered hashes",
     ),
+    "test_table_against_peers": (
+        "FID, FVD on DisCo's windows, LPIPS, SSIM, PSNR, L1 of 4 pairs of 24 frames at 256x256, same seeded weights, whole process, against "
+        "pytorch-fid, lpips, scikit-image and DisCo's reading of windows",
+        "x",
+        "our side: the networks' forwards, of which I3D's are two thirds; the chain: the same, a sixth more slowly, SciPy's matrix root, and 16 "
+        "readings of every frame",
+    ),
+    "test_second_method_shares_the_truths_features": (
+        "a second method through LPIPS and Inception in the same run, processor time against the first",
+        "x",
+        "the method's own forwards; the truth's are there",
+    ),
+    "test_lpips_against_the_package": (
+        "`lpips@{words} frames against the package's own module",
+        "x",
+        "convolutions; the row of each picture is made once, not once a pair",
+    ),
+    "test_onnxruntime_on_inception": (
+        "Inception by `--backend onnxruntime` against pytorch-fid's own module in torch",
+        "x",
+        "convolutions, with batch normalisation folded into them",
+    ),
     "test_starts_quickly": ("{words}, whole process", " s", "the interpreter, numpy, the registry"),
     "test_memory.test_many_clips": (
         "peak memory of 400 clips against 40",
         "x",
         "the journal read back for the scores (16 KB a clip); the pass holds a few chunks",
+    ),
+    "test_long_clip_through_networks": (
+        "peak memory of FID and LPIPS over a long clip against one of 60 frames ({words})",
+        "x",
+        "the networks and one batch of each; features go to the disk",
     ),
     "test_long_clip": (
         "peak memory of a clip of 3,000 frames against 300 ({words})",
@@ -97,6 +136,8 @@ def row(result: Mapping[str, Any]) -> Row:
     elif entry(function) == "test_ssim":
         words = f"{result['params']['id']}` at {result['params']['size']}"
         what = what.replace("ssim@", "`ssim@", 1)
+    elif entry(function) == "test_lpips_against_the_package":
+        words = f"{result['params']['name']}` of {result['params']['frames']}"
     elif entry(function) == "test_faster_than_pytorch_fid":
         words = f"{result['params']['n']}"
     info, params = result["extra_info"], result["params"] or {}

@@ -45,7 +45,12 @@ def python(words: Sequence[str | Path], cache: Path) -> Ended:
 
 
 def run(
-    folder: Path, out: Path, cache: Path, methods: Sequence[str] = ("a",), protocols: Sequence[str] = ("strict-1", "disco-2024")
+    folder: Path,
+    out: Path,
+    cache: Path,
+    methods: Sequence[str] = ("a",),
+    protocols: Sequence[str] = ("strict-1", "disco-2024"),
+    more: Sequence[str] = (),
 ) -> Ended:
     """`benchmark run` over folder/truth and folder/METHOD."""
     words: list[str | Path] = ["-m", "benchmark", "run", "--suite", "tiktok", "--truth", folder / "truth", "--out", out]
@@ -53,4 +58,4 @@ def run(
         words += ["--outputs", f"{method}={folder / method}"]
     for protocol in protocols:
         words += ["--protocol", protocol]
-    return python(words, cache)
+    return python([*words, *more], cache)

@@ -14,18 +14,22 @@ pytestmark = pytest.mark.speed
 BAR = 1.1
 
 
-def peak(folder: Path, work: Path, methods: tuple[str, ...]) -> int:
-    """KiB."""
-    return run(folder, work / f"run-{folder.name}", work / "cache", methods).peak
+NETWORKS = ("--weights", "seeded", "--metric", "fid@tf", "--metric", "lpips@alex")
 
 
-def compared(benchmark: Any, small: Path, large: Path, work: Path, methods: tuple[str, ...] = ("a",)) -> None:
+def peak(folder: Path, work: Path, methods: tuple[str, ...], more: tuple[str, ...]) -> int:
+    """KiB. more: words of another table than that of frame metrics."""
+    protocols = () if more else ("strict-1", "disco-2024")
+    return run(folder, work / f"run-{folder.name}", work / "cache", methods, protocols, more).peak
+
+
+def compared(benchmark: Any, small: Path, large: Path, work: Path, methods: tuple[str, ...] = ("a",), more: tuple[str, ...] = ()) -> None:
     """The small run first, then the large one, which is the one timed."""
-    base, most = peak(small, work, methods), 0
+    base, most = peak(small, work, methods, more), 0
 
     def measure() -> None:
         nonlocal most
-        most = peak(large, work, methods)
+        most = peak(large, work, methods, more)
 
     benchmark.pedantic(measure, rounds=1)
     benchmark.extra_info.update(small_mib=base // 1024, large_mib=most // 1024, ratio=round(most / base, 3), bar=f"<= {BAR}")
@@ -51,3 +55,11 @@ def long_and_short(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path
 def test_long_clip(methods: tuple[str, ...], long_and_short: tuple[Path, Path], tmp_path: Path, benchmark: Any) -> None:
     """3,000 frames of 128x128 against 300."""
     compared(benchmark, *long_and_short, tmp_path, methods)
+
+
+@pytest.mark.parametrize("methods", [("a",), ("a", "b", "c")], ids=["one-method", "three-methods"])
+def test_long_clip_through_networks(methods: tuple[str, ...], tmp_path: Path, benchmark: Any) -> None:
+    """FID and LPIPS of 600 frames of 64x64 against 60: features go to the disk, rows of pairs are scored and dropped."""
+    for frames in (60, 600 if len(methods) == 1 else 240):
+        make_clips(tmp_path / str(frames), 1, frames, 64, methods)
+    compared(benchmark, tmp_path / "60", tmp_path / ("600" if len(methods) == 1 else "240"), tmp_path, methods, NETWORKS)
