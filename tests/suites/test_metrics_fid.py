@@ -393,6 +393,6 @@ def test_kid_live() -> None:
 def test_the_registry_has_them() -> None:
     known = registry()
     for name in ("fid", "kid"):
-        assert [variant.id for variant in known.metrics[name].item.variants] == ["tf", "clean", "torchmetrics", "tf1"]
+        assert [variant.id for variant in known.metrics[name].item.variants] == ["tf", "clean", "torchmetrics", "tf1", "mobilenet"]
     assert {"inception-tf", "inception-clean", "inception-torchmetrics", "inception-tf1"} <= set(known.extractors)
     assert all(isinstance(known.extractors[f"inception-{way}"].item, Extractor) for way in EXTRACTORS)
