@@ -87,10 +87,10 @@ class _Pairs:
 
     def add(self, side: deque[Any], rows: NDArray[np.float32]) -> None:
         side.extend(rows)
-        n = min(len(self.ours), len(self.theirs))
-        if n:
-            ours, theirs = (np.stack([queue.popleft() for _ in range(n)]) for queue in (self.ours, self.theirs))
-            self.track.parts.setdefault(self.name, []).append(np.asarray(self.variant.score(ours, theirs), np.float64))
+        # One by one: rows can be tens of megabytes, and how many come at a time must not reach the arithmetic.
+        while self.ours and self.theirs:
+            value = self.variant.score(self.ours.popleft()[None], self.theirs.popleft()[None])
+            self.track.parts.setdefault(self.name, []).append(np.asarray(value, np.float64))
 
 
 class FeaturePass:

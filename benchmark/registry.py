@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -39,12 +39,16 @@ class Verb:
 
 @dataclass(frozen=True, kw_only=True)
 class Maker:
-    """A set of clips made on the spot: build(folder) writes them once and returns the cases, ids in order."""
+    """A set of clips made on the spot: build(folder) writes them once and returns the cases, ids in order.
+
+    expected(): {case id: `made.frames_sha256` of its truth}; where a machine makes other frames, the suite goes by `ID+local`. None = not checked.
+    """
 
     id: str
     version: int
     summary: str
     build: Callable[[Path], tuple[Case, ...]]
+    expected: Callable[[], Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

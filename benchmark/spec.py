@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark import backends, paths
+from benchmark import backends, made, paths
 from benchmark import cases as gathering
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError
@@ -154,7 +154,11 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
     if suite.make and not rooted:
         request = dataclasses.replace(request, adapters=request.adapters or suite.adapters)
         maker = find(registry().makers, suite.make, "maker")
-        found = gathering.from_made(maker.build(paths.cache_dir() / "suites" / f"{suite.make}-{maker.version}"), request, split)
+        folder = paths.cache_dir() / "suites" / f"{suite.make}-{maker.version}"
+        cases = maker.build(folder)
+        suite, note = made.named(suite, folder, cases, maker.expected() if maker.expected else None)
+        notes += [note] if note else []
+        found = gathering.from_made(cases, request, split)
     elif rooted:
         found = gathering.gather(request, suite, split)
     else:

@@ -63,6 +63,26 @@ def _named(variable: str, folders: dict[str, str]) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def _drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The suite `tiktok-embedded`, drawn once a session."""
+    from benchmark.registry import registry
+
+    maker = registry().makers["tiktok"].item
+    folder = tmp_path_factory.mktemp("drawn") / f"{maker.id}-{maker.version}"
+    maker.build(folder)
+    return folder
+
+
+@pytest.fixture
+def drawn(_drawn: Path) -> Path:
+    """Puts the drawn clips of `tiktok-embedded` into this test's cache and returns their folder."""
+    suites = Path(os.environ["BENCHMARK_CACHE"]) / "suites"
+    suites.mkdir(parents=True, exist_ok=True)
+    (suites / _drawn.name).symlink_to(_drawn)
+    return _drawn
+
+
 @pytest.fixture
 def register() -> Iterator[Callable[..., None]]:
     """register(SPEC, ...) adds specs to the registry of this process for one test."""

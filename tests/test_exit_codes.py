@@ -263,10 +263,11 @@ def test_whole_root_is_used(how: str, tmp_path: Path, monkeypatch: pytest.Monkey
     assert header(tmp_path / "run")["suite"]["banner"] == ""
 
 
+@pytest.mark.usefixtures("drawn")
 def test_made_suite_has_no_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
     """BENCHMARK_DATA names roots of data sets; a suite whose clips are made here has none, and runs all the same when it is asked for."""
     monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path))
-    said = call(capfd, "run", "--suite", "tiktok-shapes", "--limit", "1", "--adapter", "still", "--out", tmp_path / "run")
+    said = call(capfd, "run", "--suite", "tiktok-embedded", "--limit", "1", "--adapter", "still", "--out", tmp_path / "run")
     assert said.code == 0, said.err
 
 

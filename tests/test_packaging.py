@@ -116,6 +116,7 @@ def test_the_installed_wheel_runs_anywhere(target: Path, tmp_path: Path) -> None
     assert "every output frame must meet a truth frame" in explained.stdout
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_installed_wheel_scores_and_validates(target: Path, tmp_path: Path) -> None:
     """Data files are found too: protocols, the generated clips, the schemas."""
     scored = run(
@@ -125,7 +126,7 @@ def test_the_installed_wheel_scores_and_validates(target: Path, tmp_path: Path) 
         "benchmark",
         "run",
         "--suite",
-        "tiktok-shapes",
+        "tiktok-embedded",
         "--limit",
         "1",
         "--adapter",
