@@ -83,6 +83,11 @@ BARS: dict[str, tuple[str, str, str]] = {
         "x",
         "convolutions, with batch normalisation folded into them",
     ),
+    "test_a_frame": (
+        "a drawn frame of 256x256 with all that is known of it, one core",
+        " s",
+        "two thirds the picture at 512x512: the room, the visible surface of 17,800 triangles, light and shadow",
+    ),
     "test_starts_quickly": ("{words}, whole process", " s", "the interpreter, numpy, the registry"),
     "test_memory.test_many_clips": (
         "peak memory of 400 clips against 40",

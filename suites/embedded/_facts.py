@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from suites.embedded import _head
 from suites.embedded._figure import HAND_PARTS, Figure
-from suites.embedded._raster import Hits, blend, rasterise
+from suites.embedded._raster import Hits, blend
 from suites.embedded._render import Scene, Shot
 from suites.embedded._skeleton import FINGERS, Bones, Pose
 
@@ -161,6 +161,3 @@ def flow(scene: Scene, now: Shot, then: Shot, seen: Facts, after: Facts) -> tupl
     same = seen.part.reshape(-1)[hits.pixel] == after.part[yi, xi]
     good[hits.pixel] = inside & same & (away <= after.depth[yi, xi] + 0.012)
     return moved.reshape(height, width, 2), good.reshape(height, width)
-
-
-__all__ = ["BODY", "FACE", "FEET", "HANDS", "NAMES", "Facts", "facts", "flow", "positions", "rasterise", "with_neck"]

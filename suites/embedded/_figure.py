@@ -11,14 +11,14 @@ from suites.embedded import _anatomy as anatomy
 from suites.embedded import _head
 from suites.embedded._head import Face
 from suites.embedded._mesh import Rings, grid_normals, grid_triangles, rings, tube, unit
-from suites.embedded._skeleton import BONES, FINGERS, PALM, SIDES, Bones, Build, Floats, Pose, point
+from suites.embedded._skeleton import FINGERS, SIDES, Bones, Build, Floats, Pose, point
 
 Ints = NDArray[np.int64]
 SKIN, HAIR, TOP, BOTTOM, SHOES, HAND, NECKLINE, EXTRA, HEAD = range(9)
 """Tiles of the atlas."""
 PARTS = (
     "trunk", "neck", "head", "hair", "left arm", "right arm", "left leg", "right leg", "left foot", "right foot", "left palm", "right palm",
-    *(f"{side} {finger}" for side in ("left", "right") for finger in FINGERS), "skirt", "bun",
+    *(f"{side} {finger}" for side in ("left", "right") for finger in FINGERS), "skirt",
 )  # fmt: skip
 """Names of the part numbers of the body-UV map, from 1; 0 is the background."""
 HAND_PARTS = {side: [PARTS.index(f"{side} {name}") + 1 for name in ("palm", *FINGERS)] for side in ("left", "right")}
@@ -32,7 +32,7 @@ def number(name: str) -> int:
 @dataclass(frozen=True)
 class Looks:
     """What a person looks like. sleeve, trousers: where the garment ends on the limb (0 = its root, 1 = elbow or knee, 2 = wrist or ankle).
-    skirt: length in metres, 0 = none. hair: one of short, bob, long, bun. colours: 0..1 RGB.
+    skirt: length in metres, 0 = none. hair: one of short, cropped, bob, long. colours: 0..1 RGB.
     """
 
     build: Build = field(default_factory=Build)
@@ -207,7 +207,7 @@ def _shapes(looks: Looks) -> dict[str, Rings]:
 
 
 HAIR_ROWS, SKIRT_ROWS, SKIRT_COLUMNS = 26, 14, 32
-STYLES = {"short": (0.0, 0.014), "bob": (0.11, 0.020), "long": (0.30, 0.018), "bun": (0.0, 0.012)}
+STYLES = {"short": (0.0, 0.014), "bob": (0.11, 0.020), "long": (0.30, 0.018), "cropped": (0.0, 0.012)}
 """Style -> (metres that hang below the skull, thickness)."""
 
 
@@ -274,13 +274,3 @@ def _skirt(looks: Looks, bones: Bones, lag: Floats) -> Floats:
             points = points + off / np.maximum(far, 1e-6)[:, None] * push[:, None]
     result: Floats = points
     return result
-
-
-def palm_centre(bones: Bones, side: str) -> Floats:
-    """The middle of a palm."""
-    return bones.joints[f"{side} wrist"] + point(bones.frames[f"{side} hand"], 0, -PALM / 2, 0)
-
-
-def reach(finger: str) -> float:
-    """Length of a finger in metres at 1.70 m."""
-    return float(sum(BONES[finger]))

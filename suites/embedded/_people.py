@@ -12,7 +12,7 @@ SKINS = (
     (0.83, 0.63, 0.49), (0.72, 0.51, 0.38), (0.40, 0.26, 0.18),
 )  # fmt: skip
 HAIRS = ((0.10, 0.07, 0.05), (0.24, 0.14, 0.08), (0.05, 0.04, 0.04), (0.55, 0.38, 0.20), (0.32, 0.13, 0.07), (0.14, 0.10, 0.09))
-STYLES = ("short", "long", "bob", "short", "bun", "long")
+STYLES = ("short", "long", "bob", "short", "cropped", "long")
 
 
 def person(index: int, *, skirt: float | None = None, loose: float | None = None) -> Looks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +97,14 @@ class Scene:
         levels = np.rint(np.clip(flat.reshape(h, w, 3), 0, 1) * 255).astype(np.int64)
         summed = levels.reshape(height, SAMPLES, width, SAMPLES, 3).sum(axis=(1, 3))
         result: NDArray[np.uint8] = ((summed + SAMPLES * SAMPLES // 2) // (SAMPLES * SAMPLES)).astype(np.uint8)
+        return result
+
+    def blurred(self, shots: Sequence[Shot], height: int, width: int) -> NDArray[np.uint8]:
+        """(height, width, 3): an open shutter over several shots, their mean rounded to whole levels. The facts are those of the middle shot."""
+        total = np.zeros((height, width, 3), np.int64)
+        for shot in shots:
+            total += self.colours(shot, height, width)
+        result: NDArray[np.uint8] = ((total + len(shots) // 2) // len(shots)).astype(np.uint8)
         return result
 
     def _room(self, camera: Camera, h: int, w: int) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from suites.embedded._moves import draws, ease
+from suites.embedded._moves import draws
 
 Floats = NDArray[np.float64]
 RATE = 16000
@@ -130,6 +130,3 @@ def write_wav(path: Path, samples: NDArray[np.int16]) -> None:
         file.setframerate(RATE)
         file.writeframes(samples.astype("<i2").tobytes())
     temporary.replace(path)
-
-
-__all__ = ["RATE", "VOWELS", "Speech", "ease", "energy", "shifted", "sound", "speech", "write_wav"]

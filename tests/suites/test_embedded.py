@@ -117,6 +117,14 @@ def test_flow_carries_the_surface(reel: Reel) -> None:
     assert np.median(np.concatenate(colours)) < 10
 
 
+def test_an_open_shutter() -> None:
+    """Three shots in a frame's time: the mean of the three pictures within half a level, and one shot alone is that picture."""
+    scene, shots = tiktok.stage(3, replace(SMALL, frames=3, fps=Fraction(45)))
+    alone = [scene.colours(shot, 96, 96) for shot in shots]
+    assert np.array_equal(scene.blurred(shots[:1], 96, 96), alone[0])
+    assert np.abs(scene.blurred(shots, 96, 96) - np.mean(alone, axis=0)).max() <= 0.5
+
+
 def test_people_move(reel: Reel) -> None:
     """And the room behind them nearly stands still."""
     steps = np.abs(np.diff(reel.pose["keypoints"], axis=0)).max(axis=(1, 2))
