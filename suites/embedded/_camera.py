@@ -107,14 +107,9 @@ def background(
     x, y, z = camera.at[0] + right * depth, camera.at[1] + up * depth, camera.at[2] - depth
     n = 512
     wall, ground = made
-    look = [
-        ((x / 4 + 0.5) * n % n).astype(np.float32),
-        ((1 - y / 4) * n % n).astype(np.float32),
-        ((x / 4 + 0.5) * n % n).astype(np.float32),
-        ((z / 4) * n % n).astype(np.float32),
-    ]
-    seen_wall = cv2.remap(wall, look[0], look[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    seen_floor = cv2.remap(ground, look[2], look[3], cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    across, up_wall, along = (((share - np.floor(share)) * n).astype(np.float32) for share in (x / 4 + 0.5, 1 - y / 4, z / 4))
+    seen_wall = cv2.remap(wall, across, up_wall, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    seen_floor = cv2.remap(ground, across, along, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     colour = np.where(on_floor[..., None], seen_floor, seen_wall).astype(np.float64)
     light = np.where(on_floor, 0.95 - 0.10 * np.abs(x) - 0.12 * np.clip(-z, 0, 2), 0.90 - 0.09 * np.abs(x + 0.6) + 0.05 * (y - 1))
     corner = np.exp(-np.abs(np.where(on_floor, z + room.depth, y)) / 0.12)

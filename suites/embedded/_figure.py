@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from suites.embedded._mesh import Rings, grid_normals, grid_triangles, rings, tu
 from suites.embedded._skeleton import FINGERS, SIDES, Bones, Build, Floats, Pose, point
 
 Ints = NDArray[np.int64]
-SKIN, HAIR, TOP, BOTTOM, SHOES, HAND, NECKLINE, EXTRA, HEAD = range(9)
+SKIN, HAIR, TOP, BOTTOM, SHOES, HAND, HEAD = range(7)
 """Tiles of the atlas."""
 PARTS = (
     "trunk", "neck", "head", "hair", "left arm", "right arm", "left leg", "right leg", "left foot", "right foot", "left palm", "right palm",
@@ -179,15 +179,17 @@ def _untwisted(frames: dict[str, Floats], side: str) -> Floats:
 def _shapes(looks: Looks) -> dict[str, Rings]:
     s, loose = looks.build.scale, looks.loose
     shapes = {
-        "trunk": rings(
-            number("trunk"),
-            anatomy.trunk(looks.build),
-            30,
-            scale=s,
-            tile=BOTTOM,
-            cover=(0.28, 3.0, TOP, 0.008, 0.0),
-            columns=26,
-            square=2.35,
+        "trunk": _bare_neck(
+            rings(
+                number("trunk"),
+                anatomy.trunk(looks.build),
+                30,
+                scale=s,
+                tile=BOTTOM,
+                cover=(0.28, 3.0, TOP, 0.008, 0.0),
+                columns=26,
+                square=2.35,
+            )
         ),
         "neck": rings(number("neck"), anatomy.neck(looks.build), 8, scale=s),
     }
@@ -198,22 +200,36 @@ def _shapes(looks: Looks) -> dict[str, Rings]:
             "arm": rings(number(f"{side} arm"), anatomy.arm(looks.build), 22, scale=s, cover=sleeve),
             "leg": rings(number(f"{side} leg"), anatomy.leg(looks.build), 24, scale=s, cover=cloth, columns=18),
             "foot": rings(number(f"{side} foot"), anatomy.FOOT, 12, scale=s, tile=SHOES, columns=14, square=2.3),
-            "palm": rings(number(f"{side} palm"), anatomy.PALM, 12, scale=s, tile=HAND, columns=18, square=2.7),
+            "palm": rings(number(f"{side} palm"), anatomy.PALM, 12, scale=s, tile=HAND, columns=18, square=2.7, seam_ahead=True),
         }
         for finger in FINGERS:
-            parts[finger] = rings(number(f"{side} {finger}"), anatomy.digit(finger), 16, scale=s, tile=HAND, columns=10)
+            parts[finger] = rings(number(f"{side} {finger}"), anatomy.digit(finger), 16, scale=s, tile=HAND, columns=10, seam_ahead=True)
         shapes |= {f"{side} {name}": shape for name, shape in parts.items()}
     return shapes
 
 
+def _bare_neck(trunk: Rings) -> Rings:
+    """What is above the collar is skin."""
+    return replace(trunk, tile=np.where(trunk.at > 3.0, SKIN, trunk.tile))
+
+
 HAIR_ROWS, SKIRT_ROWS, SKIRT_COLUMNS = 26, 14, 32
-STYLES = {"short": (0.0, 0.014), "bob": (0.11, 0.020), "long": (0.30, 0.018), "cropped": (0.0, 0.012)}
-"""Style -> (metres that hang below the skull, thickness)."""
+STYLES = {"short": (0.0, 0.014, 0.0), "bob": (0.06, 0.016, 0.15), "long": (0.30, 0.016, 0.9), "cropped": (0.0, 0.009, 0.0)}
+"""Style -> (metres that hang below the skull, thickness in metres, share by which the ends go behind the shoulders)."""
+
+
+def hairline(side: Floats, hanging: bool) -> Floats:
+    """Latitude above which hair grows, by the distance in longitude from the front."""
+    if hanging:
+        found: Floats = np.interp(side, [0, 0.5, 0.85, 1.05, 1.3, np.pi], [0.60, 0.54, 0.20, -0.45, -0.6, -0.6])
+    else:
+        found = np.interp(side, [0, 0.55, 0.95, 1.25, 1.45, 1.75, 2.0, np.pi], [0.60, 0.56, 0.36, 0.12, 0.0, 0.05, -0.35, -0.50])
+    return found
 
 
 def hair_grid(looks: Looks) -> tuple[Floats, Floats]:
     """((rows * columns, 3) positions in the head's frame, (rows * columns,) share that hangs freely)."""
-    hanging, thick = STYLES[looks.hair]
+    hanging, thick, back = STYLES[looks.hair]
     skull = 16
     lat = np.concatenate([np.linspace(np.pi / 2, -0.55, skull), np.full(HAIR_ROWS - skull, -0.55)])
     fall = np.concatenate([np.zeros(skull), np.linspace(0, 1, HAIR_ROWS - skull + 1)[1:]])
@@ -223,22 +239,24 @@ def hair_grid(looks: Looks) -> tuple[Floats, Floats]:
     drop = np.repeat(fall, len(lon)).reshape(where_lon.shape)
     base = _head.surface(where_lon, where_lat, looks.face, 0.0)
     side = np.abs(where_lon)
-    line = np.interp(side, [0, 0.55, 0.95, 1.25, 1.45, 1.75, 2.0, np.pi], [0.60, 0.56, 0.36, 0.12, 0.0, 0.05, -0.35, -0.50])
-    if hanging:
-        line = np.interp(side, [0, 0.5, 0.85, 1.05, 1.3, np.pi], [0.60, 0.54, 0.20, -0.45, -0.6, -0.6])
-    grown = np.clip((where_lat - line) / 0.12, 0, 1)
+    grown = np.clip((where_lat - hairline(side, hanging > 0)) / 0.12, 0, 1)
     grown = grown * grown * (3 - 2 * grown)
     wavy = 1 + 0.25 * np.sin(where_lon * 9 + looks.seed) * np.cos(where_lat * 5)
     outward = unit(base * np.array([1.0, 0.8, 1.0]))
-    made = base + outward * (thick * wavy * grown - 0.012 * (1 - grown))[..., None]
-    free = drop * (side > 1.0)
-    made[..., 1] -= hanging * free
-    made[..., 2] -= 0.035 * free * (side > 2.2)
-    made[..., [0, 2]] *= (1 - 0.15 * free * (1 if hanging < 0.2 else 0.4))[..., None]
-    hidden = (drop > 0) & (side <= 1.0)
-    made[hidden] *= 0.75
+    lift = (thick * wavy * grown - 0.012 * (1 - grown))[..., None]
+    made = base + outward * lift
     if not hanging:
         made[drop > 0] *= 0.8
+        return made.reshape(-1, 3), np.zeros(drop.size)
+    # Below the ears it falls straight instead of following the skull, and what is long goes behind the shoulders.
+    widest = _head.surface(where_lon, np.maximum(where_lat, 0.05), looks.face, 0.0) + outward * lift
+    falls = np.clip((side - 1.05) / 0.25, 0, 1)
+    made[..., [0, 2]] += falls[..., None] * (widest - made)[..., [0, 2]]
+    free = drop * (side > 1.05)
+    made[..., 1] -= hanging * free
+    made[..., 2] += back * np.minimum(1, 1.6 * free) * (-0.158 - 0.02 * free - made[..., 2])
+    made[..., 0] *= 1 - 0.12 * free
+    made[(drop > 0) & (side <= 1.05)] *= 0.75
     return made.reshape(-1, 3), (free * hanging / 0.3).reshape(-1)
 
 

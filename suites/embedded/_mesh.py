@@ -21,6 +21,7 @@ ROUND = 0.22
 class Rings:
     """The fixed shape of a tube. at: (r,) places along the bones (1.5 = the middle of the second). wide, deep: (r,) half axes in metres. ahead: (r,)
     shift of the ring towards the bone's front. square: exponent of the cross-section (2 = ellipse). tile: (r,) texture of the ring. columns: around.
+    seam_ahead: the first column is in front (of a hand: the palm), not at the back.
     """
 
     part: int
@@ -31,6 +32,7 @@ class Rings:
     tile: Ints
     columns: int = 16
     square: float = 2.0
+    seam_ahead: bool = False
 
     @property
     def count(self) -> int:
@@ -48,6 +50,7 @@ def rings(
     cover: tuple[float, float, int, float, float] | None = None,
     columns: int = 16,
     square: float = 2.0,
+    seam_ahead: bool = False,
 ) -> Rings:
     """Rings through points (at, wide, deep, ahead), cubic between them.
 
@@ -77,7 +80,7 @@ def rings(
             skin_side = [i for i in pair if not inside[i]]
             turned = cloth_side[-1] if edge == last else cloth_side[0]
             values[turned, :2] = values[skin_side[0], :2]
-    return Rings(part, at, values[:, 0], values[:, 1], values[:, 2], tiles, columns, square)
+    return Rings(part, at, values[:, 0], values[:, 1], values[:, 2], tiles, columns, square, seam_ahead)
 
 
 def _smooth(x: Floats, y: Floats, at: Floats) -> Floats:
@@ -134,17 +137,19 @@ def along(at: Floats, joints: Sequence[Floats], frames: Sequence[Floats], round_
 
 
 def tube(shape: Rings, joints: Sequence[Floats], frames: Sequence[Floats], upward: bool = False) -> Floats:
-    """(r * (columns + 1), 3) world positions. upward: the chain climbs against the bones' y axis reversed (the trunk), so that front stays front."""
+    """(r * (columns + 1), 3) world positions. upward: the chain climbs along the bones' y axis (trunk, neck), else it goes down against it."""
     centre, sideways, front = along(shape.at, joints, frames)
     if upward:
         front = -front
-    front = -front
     centre = centre + shape.ahead[:, None] * front
     angle = np.linspace(0, 2 * np.pi, shape.columns + 1)
     c, s = np.sin(angle), np.cos(angle)
     if shape.square != 2.0:
         power = 2.0 / shape.square
         c, s = np.sign(c) * np.abs(c) ** power, np.sign(s) * np.abs(s) ** power
+    # Columns run so that the outside is seen, from the seam: in front or at the back.
+    s = s if shape.seam_ahead else -s
+    c = c if shape.seam_ahead == upward else -c
     ring = shape.wide[:, None, None] * c[None, :, None] * sideways[:, None] + shape.deep[:, None, None] * s[None, :, None] * front[:, None]
     made: Floats = (centre[:, None] + ring).reshape(-1, 3)
     return made

@@ -29,6 +29,10 @@ ARMS: tuple[dict[str, float], ...] = (
 """Places of an arm between which a dancer goes: hanging, out, up, flexed, ahead, on the hip, across, up and bent, to the shoulder."""
 CURLS = (0.15, 0.35, 0.9, 0.05)
 """How far fingers are bent: loose, half, fist, stretched."""
+APART = {"raise": 0.40, "forward": 0.53, "elbow": 1.95, "pronate": -0.15, "roll": -0.18, "wrist": 0.68, "deviate": 0.06}
+OVER = {"raise": -0.25, "forward": 0.98, "elbow": 1.16, "pronate": 0.65, "roll": 1.00, "wrist": 0.66, "deviate": 0.40}
+UNDER = {"raise": -0.18, "forward": 0.73, "elbow": 1.64, "pronate": 0.73, "roll": 0.93, "wrist": 0.43, "deviate": 0.19}
+"""An arm whose hand is on its own side of the chest, and past the middle: 9 cm nearer to the camera, and behind the other. Solved for the wrist's place."""
 
 
 def draws(seed: int, count: int) -> Floats:
@@ -201,7 +205,7 @@ def speaking(seed: int, spoken: Speech) -> Motion:
 
 
 def gesturing(number: int, seconds: float) -> Motion:
-    """Hands held up before the chest, in one of ten ways: counting, fists, spreading, waving, crossing fingers, crossing hands, pointing, leaving."""
+    """Hands held up before the chest, in one of ten ways: counting, fists, spreading, crossing fingers, crossing hands, leaving the picture."""
 
     def at(time: float) -> Pose:
         share = time / seconds
@@ -212,14 +216,17 @@ def gesturing(number: int, seconds: float) -> Motion:
             later = 0.0 if sign > 0 else 0.35
             curl = np.full((5, 3), 0.12)
             spread = np.array([0.0, 0.10, 0.0, -0.09, -0.18])
-            angles = {"raise": 0.36, "forward": 0.70, "elbow": 2.0, "pronate": 1.5, "roll": -0.45, "wrist": -0.15}
+            angles = {"raise": 0.28, "forward": 0.70, "elbow": 2.0, "pronate": 1.5, "roll": -0.28, "wrist": -0.15}
             kind = number % 10
             if kind in (0, 5):
-                # One finger after the other bends and stretches.
+                # One finger after the other bends and stretches; in one view a hand sinks out of the picture.
                 for k in range(5):
                     phase = (share * 1.6 + later - 0.16 * k) % 1.0
                     amount = ease(float(np.clip(1 - abs(phase - 0.45) / 0.35, 0, 1)))
                     curl[k] = np.array([1.25, 1.45, 0.9]) * amount * (0.6 if k == 0 else 1.0) + 0.1
+                if kind == 5 and sign < 0:
+                    away = ease(float(np.clip(1.5 - abs(share - 0.55) / 0.25, 0, 1)))
+                    angles = blend(angles, {"raise": 0.20, "forward": 0.15, "elbow": 0.45, "pronate": 1.2, "roll": -0.2}, away)
             elif kind in (1, 6):
                 amount = 0.5 - 0.5 * float(np.cos(wave + later * 3))
                 curl[:] = np.array([1.35, 1.5, 0.9]) * amount + 0.08
@@ -236,16 +243,16 @@ def gesturing(number: int, seconds: float) -> Motion:
                 curl[3:] = np.array([1.3, 1.5, 0.9])
                 curl[0] = 0.7
             elif kind in (4, 9):
-                # The hands pass before each other.
-                angles["raise"] = 0.30 + 0.35 * float(np.cos(0.8 * wave + (0 if sign > 0 else 0.5)))
-                angles["forward"] = 0.75 + (0.12 if sign > 0 else 0.0)
-                angles["roll"] = -0.35
+                # The hands pass before each other and back; in the second view the other one is in front.
+                amount = 0.5 - 0.5 * float(np.cos((1.0 if kind == 4 else 1.3) * wave))
+                angles = blend(APART, OVER if (sign > 0) == (kind == 4) else UNDER, amount)
+                spread = spread * (1 + (kind == 9) * amount)
             elif kind == 8:
                 # Out of the picture and back.
                 away = 0.5 - 0.5 * float(np.cos(2 * np.pi * share + later))
-                angles["raise"] = 0.36 + 1.1 * away
-                angles["roll"] = -0.45 - 0.1 * away
-            angles["pronate"] += 0.25 * float(np.sin(0.5 * wave + later))
+                angles = blend(angles, {"raise": 1.35, "forward": 0.25, "elbow": 0.35, "pronate": 1.2, "roll": -0.3}, away)
+            if kind not in (4, 9):
+                angles["pronate"] += 0.25 * float(np.sin(0.5 * wave + later))
             pose.arms[side] = Limb(angles, curl, spread)
         pose.blink = 1.0 if (time * 0.4 + 0.1 * number) % 1.0 < 0.05 else 0.0
         return pose

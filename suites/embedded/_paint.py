@@ -1,4 +1,4 @@
-"""Skin, faces, hair and cloth as textures, by formula: one atlas a person, eight tiles above a face. Values are levels 0..255, whole numbers."""
+"""Skin, faces, hair and cloth as textures, by formula: one atlas a person, six tiles above a face. Values are levels 0..255, whole numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suites.embedded import _head
-from suites.embedded._figure import BOTTOM, EXTRA, HAIR, HAND, HEAD, NECKLINE, SHOES, SKIN, TOP, Looks
+from suites.embedded._figure import BOTTOM, HAIR, HAND, HEAD, SHOES, SKIN, TOP, Looks
 
 Floats = NDArray[np.float64]
 TILE, FACE = 256, (512, 1024)
@@ -229,7 +229,7 @@ def atlases(looks: Looks, blinks: tuple[float, ...] = (0.0,)) -> list[NDArray[np
     sole = step(np.abs(np.linspace(0, 1, TILE) - 0.5), 0.42, 0.46)[None] * np.ones((TILE, 1))
     tiles = {
         SKIN: skin(looks), HAIR: hair(looks), TOP: cloth(looks.top, looks.seed), BOTTOM: cloth(looks.bottom, looks.seed + 3),
-        SHOES: mix(shoe, (0.92, 0.92, 0.9), 0.8 * sole), HAND: hand(looks), NECKLINE: skin(looks), EXTRA: skin(looks),
+        SHOES: mix(shoe, (0.92, 0.92, 0.9), 0.8 * sole), HAND: hand(looks),
     }  # fmt: skip
     for tile, picture in tiles.items():
         y, x = tile // 4 * TILE, tile % 4 * TILE

@@ -68,7 +68,7 @@ def rasterise(points: Floats, depth: Floats, triangles: Ints, height: int, width
     shares = weights * corner
     nearness = shares.sum(axis=1)
     pixel = (py[inside] // SUB) * width + px[inside] // SUB
-    key = (nearness * _NEAR).astype(np.int64) * 1  # nearest wins; equal ones: the later triangle
+    key = (nearness * _NEAR).astype(np.int64)  # nearest wins; equal ones: the later triangle
     rank = (key << 18) | which
     best = np.full(height * width, -1, np.int64)
     np.maximum.at(best, pixel, rank)

@@ -141,7 +141,7 @@ def _arm(arm: Limb, side: str, sign: float, build: Build, joints: dict[str, Floa
     s = build.scale
     chest = frames["chest"]
     shrug = 0.03 * max(0.0, arm["raise"] - 1.2) + 0.02 * max(0.0, arm["forward"] - 1.4)
-    joints[f"{side} shoulder"] = joints["chest"] + point(chest, sign * SHOULDER * s * build.shoulders, (0.135 + shrug) * s, -0.012 * s)
+    joints[f"{side} shoulder"] = joints["chest"] + point(chest, sign * SHOULDER * s * build.shoulders, (0.126 + shrug) * s, -0.012 * s)
     upper = chain(chest, rotate("z", sign * arm["raise"]), rotate("x", -arm["forward"]), rotate("y", -sign * arm["roll"]))
     fore = chain(upper, rotate("x", -arm["elbow"]))
     hand = chain(fore, rotate("y", -sign * arm["pronate"]), rotate("x", -arm["wrist"]), rotate("z", sign * arm["deviate"]))

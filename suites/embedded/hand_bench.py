@@ -33,7 +33,7 @@ def stage(number: int, size: Size) -> tuple[Scene, list[Shot]]:
     looks = person(number + 60)
     scene = Scene(looks, Room(wall=number + 1, floor=number, depth=0.9, seed=number * 7 + 3))
     motion = gesturing(number, size.frames / float(size.fps))
-    camera = Camera(at=(0.0, 0.80 * looks.build.stature, 1.75))
+    camera = Camera(at=(0.0, 0.80 * looks.build.stature, 1.80))
     times = np.arange(size.frames) / float(size.fps)
     return scene, [scene.shot(motion(float(t)), camera) for t in times]
 

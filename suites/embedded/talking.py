@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PEOPLE, SECONDS = 10, 5
 ID, VERSION = "talking", 1
 SIZE = Size(frames=125, height=256, width=256, fps=Fraction(25))
+SHIFTS = (-6, -3, 3, 6)
+"""Frames by which the sound comes later in the versions beside each clip."""
 
 
 def seed_of(number: int) -> int:
@@ -53,15 +55,21 @@ def draw(number: int, size: Size) -> Reel:
 
 
 def build(folder: Path) -> tuple[Case, ...]:
-    """Draw and speak what is not there yet and return the cases. The first frame is the reference."""
-    from suites.embedded._speech import sound, speech, write_wav
+    """Draw and speak what is not there yet and return the cases. The first frame is the reference. Beside NAME.wav, NAME.late+3.wav holds the
+    sound three frames later, and so on for all of `SHIFTS`.
+    """
+    from suites.embedded._speech import shifted, sound, speech, write_wav
 
     made = _film.build(folder, "talk", draw, PEOPLE, SIZE)
     cases = []
     for number, case in enumerate(made):
         path = folder / f"{case.id}.wav"
-        if not path.exists():
-            write_wav(path, sound(speech(seed_of(number), SECONDS)))
+        versions = {by: folder / f"{case.id}.late{by:+d}.wav" for by in SHIFTS}
+        if not all(each.exists() for each in (path, *versions.values())):
+            samples = sound(speech(seed_of(number), SECONDS))
+            for by, each in versions.items():
+                write_wav(each, shifted(samples, by, float(SIZE.fps)))
+            write_wav(path, samples)
         cases.append(replace(case, audio=path))
     return tuple(cases)
 

@@ -14,10 +14,12 @@ import pytest
 from numpy.typing import NDArray
 
 from suites.embedded import hand_bench, talking, tiktok, ubc_fashion
-from suites.embedded._facts import NAMES, hand_box, with_neck
-from suites.embedded._figure import HAND_PARTS, PARTS
+from suites.embedded._facts import NAMES, facts, hand_box, with_neck
+from suites.embedded._figure import HAND_PARTS, PARTS, Figure
 from suites.embedded._film import SCALE, Reel, Size
+from suites.embedded._people import person
 from suites.embedded._raster import rasterise
+from suites.embedded._skeleton import Pose, solve
 from suites.embedded._speech import energy, shifted, sound, speech
 from tests.make import ROOT
 
@@ -183,11 +185,83 @@ def test_the_drawn_mouth_is_the_spoken_one() -> None:
 
 
 def test_hands_are_large() -> None:
-    """At least 96 pixels along the box of the larger hand, in the first frame of every view."""
+    """At least 96 pixels along the box of either hand, fists too, unless the hand is on its way out of the picture."""
     for number in range(hand_bench.VIEWS):
-        scene, (shot,) = hand_bench.stage(number, replace(hand_bench.SIZE, frames=1))
-        boxes = np.array([hand_box(scene.figure, shot, numbers, 512, 512) for numbers in HAND_PARTS.values()])
-        assert np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]).max() >= 96, number
+        scene, shots = hand_bench.stage(number, hand_bench.SIZE)
+        for shot in shots[::3]:
+            boxes = np.array([hand_box(scene.figure, shot, numbers, 512, 512) for numbers in HAND_PARTS.values()])
+            inside = ((boxes[:, :2] >= 0) & (boxes[:, 2:] <= 512)).all(axis=1)
+            sides = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+            assert sides[inside].min(initial=96) >= 96, number
+
+
+def test_hands_cross() -> None:
+    """In two views the hands' masks touch and the wrists change sides, once with the left hand in front and once with the right."""
+    front = []
+    for number in (4, 9):
+        scene, shots = hand_bench.stage(number, hand_bench.SIZE)
+        wrists = np.array([[shot.bones.joints[f"{side} wrist"] for side in ("left", "right")] for shot in shots])
+        crossed = np.flatnonzero(wrists[:, 0, 0] < wrists[:, 1, 0])
+        assert wrists[0, 0, 0] > wrists[0, 1, 0] + 0.3
+        assert 3 <= len(crossed) <= 16
+        gaps = wrists[crossed, 0, 2] - wrists[crossed, 1, 2]
+        assert np.abs(gaps).min() > 0.06  # metres between the wrists: neither passes through the other
+        front.append(float(np.sign(gaps[0])))
+        known = facts(scene, shots[int(crossed[0]) - 1], 256, 256)
+        (a, b), reach = (known.left_hand, known.right_hand), np.ones((5, 5), np.uint8)
+        assert (cv2.dilate(a.astype(np.uint8), reach) & b).any()
+    assert sorted(front) == [-1.0, 1.0]
+
+
+def test_hands_leave_the_picture() -> None:
+    """In two views a hand that was seen is wholly outside for some frames, and comes back."""
+    for number, side in ((5, "right"), (8, "left"), (8, "right")):
+        scene, shots = hand_bench.stage(number, hand_bench.SIZE)
+        boxes = np.array([hand_box(scene.figure, shot, HAND_PARTS[side], 512, 512) for shot in shots])
+        outside = (boxes[:, 0] > 512) | (boxes[:, 1] > 512) | (boxes[:, 2] < 0) | (boxes[:, 3] < 0)
+        assert not outside[0]
+        assert outside.any(), (number, side)
+        assert not outside[-1]
+
+
+@pytest.mark.parametrize("index", [0, 41])
+def test_the_outside_is_seen(index: int) -> None:
+    """Every part encloses a volume and shows its outside: the flux of its seen sides is positive, and its normals point the same way."""
+    figure = Figure(person(index))
+    points, normals = figure.pose(solve(Pose(), figure.looks.build), Pose())
+    for part in figure.parts:
+        last = part.start + part.rows * (part.columns + 1)
+        mine = figure.triangles[(figure.triangles[:, 0] >= part.start) & (figure.triangles[:, 0] < last)]
+        a, b, c = (points[mine[:, k]] - points[part.start : last].mean(axis=0) for k in range(3))
+        # A side is seen whose corners run clockwise on the screen, whose y points down: its outward normal is (c - a) x (b - a).
+        name = PARTS[part.number - 1]
+        assert (np.cross(c - a, b - a) * (a + b + c)).sum() > 0, name
+        if name != "hair":
+            assert ((np.cross(c - a, b - a) * normals[mine[:, 0]]).sum(axis=1) > 0).mean() > 0.9, name
+
+
+def test_front_and_back_of_a_body() -> None:
+    """Noses, busts and toes are in front, calves behind; the pale side of a hand is the one its fingers bend to."""
+    figure = Figure(person(41))
+    bones = solve(Pose(), figure.looks.build)
+    points, _ = figure.pose(bones, Pose())
+    at = {name: points[figure.number == k + 1] for k, name in enumerate(PARTS)}
+    chest = at["trunk"][np.abs(at["trunk"][:, 1] - bones.joints["chest"][1]) < 0.05, 2]
+    assert chest.max() - bones.joints["chest"][2] > bones.joints["chest"][2] - chest.min() + 0.01
+    shin = at["left leg"]
+    knee, ankle = bones.joints["left knee"], bones.joints["left ankle"]
+    calf = shin[np.abs(shin[:, 1] - (0.7 * knee[1] + 0.3 * ankle[1])) < 0.03, 2]
+    assert calf.mean() < 0.7 * knee[2] + 0.3 * ankle[2]
+    assert (
+        at["head"][:, 2].argmax()
+        == np.flatnonzero(np.abs(at["head"][:, 0]) < 0.03)[at["head"][np.abs(at["head"][:, 0]) < 0.03, 2].argmax()]
+    )
+    palm = figure.uv[(figure.number == PARTS.index("left palm") + 1)][:, 0] == 0.0
+    assert ((at["left palm"][palm] - bones.joints["left palm"]) * bones.frames["left hand"][:, 2]).sum(axis=1).mean() > 0.005
+    bent = Pose()
+    bent.arms["left"].fingers[:] = 0.8
+    tip = solve(bent, figure.looks.build)
+    assert ((tip.joints["left middle 3"] - tip.joints["left palm"]) * tip.frames["left hand"][:, 2]).sum() > 0.02
 
 
 def test_models_turn_once() -> None:
