@@ -84,9 +84,7 @@ def run(request: Request, reporter: Reporter | None = None) -> Outcome:
     """Do the run, or what is missing of it. Raises InputError for input that makes the whole run impossible; KeyboardInterrupt leaves it resumable."""
     reporter = reporter or Quiet()
     request = spec.rooted_request(request)
-    settled = spec.resolve(request)
-    for note in settled.notes:
-        reporter.note(note)
+    settled = spec.resolve(request, say=reporter.note)
     if request.pull and not request.offline:
         _pull(settled, reporter)
     todo = plan.build(settled, request.weights_folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,8 +126,8 @@ def _clip_json(clip: Clip) -> dict[str, Any]:
     return {"sha256": clip.sha256, **view} if clip.error is None else {"error": clip.error.code, **view}
 
 
-def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
-    """Look at the disk and settle what will be computed.
+def resolve(request: Request, hashes: HashCache | None = None, say: Callable[[str], None] | None = None) -> Spec:
+    """Look at the disk and settle what will be computed. say: takes the spec's notes, and a line before something that takes long.
 
     Raises InputError (exit 2) for anything that makes the whole request unusable; a single bad clip becomes a Clip with its error.
     """
@@ -137,6 +137,12 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
     suite = _suite(request)
     rooted = bool(request.truth or request.data or request.cases_file or request.outputs or request.real)
     notes: list[str] = []
+
+    def note(line: str) -> None:
+        notes.append(line)
+        if say:
+            say(line)
+
     if not rooted and suite.fallback and not suite.make:
         if request.split is not None:
             raise InputError(
@@ -146,18 +152,22 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
                 expected="--data ROOT or BENCHMARK_DATA",
                 hint=f"hvbench explain {suite.id}",
             )
-        notes.append(
-            f"no data named for suite {suite.id} (--truth, --data, BENCHMARK_DATA or the configuration): running {suite.fallback} instead"
-        )
+        note(f"no data named for suite {suite.id} (--truth, --data, BENCHMARK_DATA or the configuration): running {suite.fallback} instead")
         suite = find(registry().suites, suite.fallback, "suite")
     split = _split(request, suite)
+    protocols, variants = _columns(request, suite)
     if suite.make and not rooted:
         request = dataclasses.replace(request, adapters=request.adapters or suite.adapters)
+        for name in request.adapters:
+            find(registry().adapters, name, "adapter")
         maker = find(registry().makers, suite.make, "maker")
         folder = paths.cache_dir() / "suites" / f"{suite.make}-{maker.version}"
+        if say and not (folder / made.CHECKED).exists():
+            say(f"making {suite.id} in {folder}, once: {maker.summary}")
         cases = maker.build(folder)
-        suite, note = made.named(suite, folder, cases, maker.expected() if maker.expected else None)
-        notes += [note] if note else []
+        suite, differs = made.named(suite, folder, cases, maker.expected() if maker.expected else None)
+        if differs:
+            note(differs)
         found = gathering.from_made(cases, request, split)
     elif rooted:
         found = gathering.gather(request, suite, split)
@@ -168,16 +178,9 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
             expected="--truth DIR, --data ROOT or BENCHMARK_DATA",
             hint=f"hvbench explain {suite.id}",
         )
+    for line in found.notes:
+        note(line)
     methods = _methods(request, found)
-    protocols = tuple(
-        find(registry().protocols, name, "protocol") for name in dict.fromkeys(request.protocols or (suite.default_protocol,))
-    )
-    for name in request.metrics:
-        registry().variant(name)
-    variants = {
-        p.id: tuple(dict.fromkeys((*_known(p), *request.metrics) if request.protocols or not request.metrics else request.metrics))
-        for p in protocols
-    }
     truths = {case.id: _hashed(case.truth, hashes, found.pinned) for case in found.cases if case.truth}
     outputs: dict[tuple[str, str], Clip] = {}
     for name, clips in found.outputs.items():
@@ -212,7 +215,7 @@ def resolve(request: Request, hashes: HashCache | None = None) -> Spec:
         backend=request.backend,
         max_frames=request.max_frames,
         references={case.id: hashes.sha256(case.reference) for case in found.cases if case.reference and case.reference.exists()},
-        notes=(*notes, *found.notes),
+        notes=tuple(notes),
     )
 
 
@@ -224,6 +227,19 @@ def rooted_request(request: Request) -> Request:
     # Clips made on the spot have no root, whatever the environment says of other suites.
     root = None if suite.make else paths.data_root(suite.id)
     return dataclasses.replace(request, data=root[0]) if root else request
+
+
+def _columns(request: Request, suite: Suite) -> tuple[tuple[ProtocolSpec, ...], dict[str, tuple[str, ...]]]:
+    """The protocols and {protocol: variants} that are asked for; raises InputError for a name that nobody registered."""
+    protocols = tuple(
+        find(registry().protocols, name, "protocol") for name in dict.fromkeys(request.protocols or (suite.default_protocol,))
+    )
+    for name in request.metrics:
+        registry().variant(name)
+    return protocols, {
+        p.id: tuple(dict.fromkeys((*_known(p), *request.metrics) if request.protocols or not request.metrics else request.metrics))
+        for p in protocols
+    }
 
 
 def _known(protocol: ProtocolSpec) -> tuple[str, ...]:

@@ -178,6 +178,7 @@ def test_require_all_counts_failed_clips(small: Study, tmp_path: Path, capfd: Ca
     ],
     ids=" ".join,
 )
+@pytest.mark.usefixtures("drawn")
 def test_usage(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
     """Nothing on standard output, a sentence on standard error, no run left behind."""
     monkeypatch.chdir(tmp_path)

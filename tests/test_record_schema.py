@@ -68,14 +68,15 @@ def kinds(inputs: Study, folder: Path) -> dict[str, list[object]]:
         "looked at": [*inputs.words, "--offset", "*=1", "--frames", "*=2:20", "--crop", "a=0.0,0.0,1.0,1.0", "--ignore", "b=0,0,8,8", "--fps", "*=25",
                       "--reference-frame", "a=3"],
         "retimed": [*inputs.words, "--fps", "a=12.5", "--protocol", "strict-1-retime", "--protocol", "disco-2024"],
-        "shapes": [*base],
+        "drawn": [*base],
     }  # fmt: skip
 
 
 KINDS = ("plain", "failures", "identical", "unpaired", "unpaired with a real set", "made", "made, and one fails", "seeds", "looked at", "retimed",
-         "shapes")  # fmt: skip
+         "drawn")  # fmt: skip
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("kind", KINDS)
 def test_schemas(kind: str, inputs: Study, tmp_path: Path, register: Callable[..., None], capfd: Capture) -> None:
     """Valid by schema and by `validate`, whatever kind of run; every score has the contract's fields; counts add up."""

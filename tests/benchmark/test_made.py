@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmark import made
+from benchmark.errors import InputError
 from benchmark.media import encode
 from benchmark.model import Case, Source
 from benchmark.registry import Maker, registry
@@ -53,14 +56,34 @@ def test_a_suite_whose_frames_differ_goes_by_another_name(
     assert note is not None
     assert note.startswith("1 of 2 made clips differ from the published ones (c1)")
 
-    from dataclasses import replace
-
     register(
         Maker(id="zz", version=1, summary="x", build=build, expected=dict), replace(suite, id="zz-made", make="zz", adapters=("still",))
     )
     spec = resolve(Request(suite="zz-made", adapters=("reencode",)))
     assert spec.suite.id == "zz-made+local"
     assert any("zz-made+local" in note for note in spec.notes)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"adapters": ("zz-none",)}, {"protocols": ("zz-none",)}, {"metrics": ("psnr@none",)}, {"limit": 0}],
+    ids=lambda w: next(iter(w)),
+)
+def test_nothing_is_made_for_a_wrong_name(wrong: dict[str, Any], register: Callable[..., None]) -> None:
+    """A name that nobody registered is said before anything is drawn; drawing is announced once."""
+    asked: list[Path] = []
+    suite = replace(registry().suites["tiktok-embedded"].item, id="zz-made", make="zz", adapters=("still",))
+    register(
+        Maker(id="zz", version=1, summary="two clips", build=lambda folder: asked.append(folder) or build(folder), expected=dict), suite
+    )
+    with pytest.raises(InputError):
+        resolve(Request(**{"suite": "zz-made", "adapters": ("reencode",), **wrong}))
+    assert asked == []
+    said: list[str] = []
+    for _ in range(2):
+        resolve(Request(suite="zz-made", adapters=("reencode",)), say=said.append)
+    assert len(asked) == 2
+    assert [line.split(" in ")[0] for line in said if line.startswith("making")] == ["making zz-made"]
 
 
 def test_frames_are_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
