@@ -134,19 +134,21 @@ def check(backend: str, device: str) -> None:
 
 def of(extractor: Extractor, backend: str) -> str:
     """The back end an extractor has under a run's back end: onnxruntime takes those that say so, torch the others, LiteRT its own files."""
-    if extractor.weights is not None and weights.entry(extractor.weights).format == "tflite":
+    if extractor.files and weights.entry(extractor.files[0]).format == "tflite":
         return LITERT
     return TORCH if backend == ONNX and not extractor.exports else backend
 
 
 def load(extractor: Extractor, mode: str, folder: Path | None, device: str) -> Forward:
     """The extractor's network by torch. Raises Unscored where its weights cannot be had."""
-    state: Any
-    if extractor.script:
-        state = weights.script_for(extractor.weights, mode, folder)
-    else:
-        state, _, _ = weights.state_for(extractor.weights, extractor.shapes, mode, folder, extractor.rename)
-    return extractor.build(state, device)
+
+    def state(name: str | None) -> Any:
+        if extractor.script:
+            return weights.script_for(name, mode, folder)
+        return weights.state_for(name, extractor.shapes, mode, folder, extractor.rename)[0]
+
+    found = {name: state(name) for name in extractor.weights} if isinstance(extractor.weights, tuple) else state(extractor.weights)
+    return extractor.build(found, device)
 
 
 def behind(exact: Forward, extractor: Extractor, sha256: str, backend: str, folder: Path) -> Forward:

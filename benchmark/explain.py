@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from benchmark.errors import InputError
 from benchmark.model import Adapter, FeatureVariant, FrameVariant, Metric, ProtocolSpec, SetVariant, Suite, Variant
 from benchmark.registry import registry
+from benchmark.rows import ClipVariant, RegionVariant
 
 
 def listing(kind: str) -> Iterator[str]:
@@ -129,11 +130,14 @@ def _variant(metric: Metric, variant: Variant) -> str:
                 else "uint8 or float32 on 0..255, as the protocol's size rule gives them",
             )
         )
-        rows.append(("left out", f"frames without a value are left out and counted: {variant.left_out}" if variant.left_out else ""))
         rows.append(("--ignore", "honoured" if variant.masks else "not possible: the clip is then unscored"))
-    if isinstance(variant, FeatureVariant | SetVariant):
+    if isinstance(variant, FeatureVariant | SetVariant | ClipVariant | RegionVariant):
         extractor = registry().extractors[variant.extractor].item
-        rows.append(("network", f"{extractor.id} v{extractor.version}: {extractor.summary}; weights {extractor.weights or 'none'}"))
+        rows.append(
+            ("network", f"{extractor.id} v{extractor.version}: {extractor.summary}; weights {', '.join(extractor.files) or 'none'}")
+        )
+    if left_out := getattr(variant, "left_out", ""):
+        rows.append(("left out", f"frames without a value are left out and counted: {left_out}"))
     if variant.unverified:
         rows.append(("unverified", "no reference could be run: do not cite"))
     protocols = [name for name, e in registry().protocols.items() if f"{metric.name}@{variant.id}" in e.item.variants]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -16,13 +15,19 @@ from numpy.typing import NDArray
 from benchmark import backends, machine
 from benchmark.errors import Unscored
 from benchmark.features import Node, Shards, ShardWriter, feature_key, rows_of
+from benchmark.live import Pairs
 from benchmark.media import VideoInfo
-from benchmark.model import Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
+from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
 from benchmark.plan import Network
 from benchmark.registry import find, registry
+from benchmark.rows import ClipVariant, RegionVariant
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
+
+
+Resting = SetVariant | FeatureVariant | ClipVariant | RegionVariant
+"""Variants that rest on a network's rows."""
 
 
 @dataclass(frozen=True)
@@ -77,22 +82,6 @@ class _Sequence:
     failed: Unscored | None = None
 
 
-class _Pairs:
-    """Rows of both sides, scored as soon as both are there."""
-
-    def __init__(self, track: Track, name: str, variant: FeatureVariant) -> None:
-        self.track, self.name, self.variant = track, name, variant
-        self.ours: deque[Any] = deque()
-        self.theirs: deque[Any] = deque()
-
-    def add(self, side: deque[Any], rows: NDArray[np.float32]) -> None:
-        side.extend(rows)
-        # One by one: rows can be tens of megabytes, and how many come at a time must not reach the arithmetic.
-        while self.ours and self.theirs:
-            value = self.variant.score(self.ours.popleft()[None], self.theirs.popleft()[None])
-            self.track.parts.setdefault(self.name, []).append(np.asarray(value, np.float64))
-
-
 class FeaturePass:
     """All networks of one case's pass. A context: leaving it drops what was not finished."""
 
@@ -102,6 +91,7 @@ class FeaturePass:
         self.shards = Shards(networks.shards)
         self._sequences: dict[str, _Sequence] = {}
         self._of: dict[tuple[int, str], list[tuple[str, _Sequence | None, _Sequence | None]]] = {}
+        self._live: dict[tuple[int, str], list[tuple[Pairs, _Sequence, _Sequence]]] = {}
         self._pushed: dict[tuple[int, str], int] = {}
 
     def __enter__(self) -> FeaturePass:
@@ -114,30 +104,36 @@ class FeaturePass:
 
     def plan(self, runner: Runner, track: Track, truth: VideoInfo | None, job: CaseJob) -> None:
         """Note which sequences this unit needs under this view; shards that exist already are not computed again."""
-        wanted: dict[str, list[tuple[str, FeatureVariant | SetVariant]]] = {}
-        for name, variant in [*track.view.of(SetVariant), *track.view.of(FeatureVariant)]:
-            if isinstance(variant, SetVariant | FeatureVariant) and variant.extractor in self.networks.planned:
+        wanted: dict[str, list[tuple[str, Resting]]] = {}
+        asked: list[tuple[str, Resting]] = [*track.view.of(SetVariant)]
+        if runner.job.unit.adapter != REAL:
+            asked += [*track.view.of(FeatureVariant), *track.view.of(ClipVariant), *track.view.of(RegionVariant)]
+        for name, variant in asked:
+            if variant.extractor in self.networks.planned:
                 wanted.setdefault(variant.extractor, []).append((name, variant))
         entry = self._of.setdefault((id(runner), track.view.id), [])
         for extractor_id, variants in wanted.items():
             extractor = _planned(self.networks.planned[extractor_id])
-            paired = [(name, v) for name, v in variants if isinstance(v, FeatureVariant)]
-            stored = len(paired) < len(variants)
+            live = [(name, v) for name, v in variants if isinstance(v, FeatureVariant | RegionVariant)] if truth is not None else []
+            stored = any(isinstance(v, SetVariant | ClipVariant) for _, v in variants)
+            both = bool(live) or any(isinstance(v, SetVariant) or (isinstance(v, ClipVariant) and v.paired) for _, v in variants)
+            if not stored and not live:
+                continue
             assert runner.sha256 is not None
-            ours = self._sequence(extractor, runner.sha256, track.pairing.generated, _look(runner.source.crop, track), stored, bool(paired))
+            ours = self._sequence(extractor, runner.sha256, track.pairing.generated, _look(runner.source.crop, track), stored, bool(live))
             theirs = None
-            if truth is not None:
+            if truth is not None and both:
                 assert job.case.truth is not None
                 theirs = self._sequence(
-                    extractor, str(job.truth_sha256), track.pairing.truth, _look(job.case.truth.crop, track), stored, bool(paired)
+                    extractor, str(job.truth_sha256), track.pairing.truth, _look(job.case.truth.crop, track), stored, bool(live)
                 )
-            for name, variant in paired if theirs is not None else []:
+            for name, paired in live:
                 assert theirs is not None
-                pairs = _Pairs(track, name, variant)
-                for sequence, side in ((ours, pairs.ours), (theirs, pairs.theirs)):
-                    if sequence.node is None:
-                        continue  # the network could not be had: `collect` tells
-                    sequence.node.sinks.append(lambda rows, p=pairs, s=side: p.add(s, rows))  # type: ignore[misc]
+                pairs = Pairs(track, name, paired)
+                self._live.setdefault((id(runner), track.view.id), []).append((pairs, ours, theirs))
+                for side, sequence in enumerate((ours, theirs)):
+                    if sequence.node is not None:  # else the network could not be had: `collect` tells
+                        sequence.node.sinks.append(pairs.sink(side))
             entry.append((extractor_id, ours, theirs))
 
     def _sequence(
@@ -185,8 +181,11 @@ class FeaturePass:
         who = (id(runner), track.view.id)
         start = self._pushed.get(who, 0)
         self._pushed[who] = start + len(ours)
-        for _, mine, other in self._of.get(who, []):
-            for sequence, frames in ((mine, ours), (other, theirs)):
+        for pairs, mine, other in self._live.get(who, []):
+            if theirs is not None and mine.failed is None and other.failed is None:
+                pairs.frames(ours, theirs)
+        for _, first, second in self._of.get(who, []):
+            for sequence, frames in ((first, ours), (second, theirs)):
                 if sequence is not None and frames is not None and sequence.fed == start:
                     sequence.fed += len(frames)
                     _feed(sequence, frames)
@@ -254,9 +253,21 @@ class FeaturePass:
         for extractor_id, ours, theirs in self._of.get((id(runner), track.view.id), []):
             failed = next((s.failed for s in (ours, theirs) if s is not None and s.failed is not None), None)
             if failed is not None:
-                for name, variant in track.view.of(FeatureVariant):
-                    if isinstance(variant, FeatureVariant) and variant.extractor == extractor_id:
+                resting: list[tuple[str, Resting]] = [
+                    *track.view.of(FeatureVariant),
+                    *track.view.of(RegionVariant),
+                    *track.view.of(ClipVariant),
+                ]
+                for name, variant in resting:
+                    if variant.extractor == extractor_id:
                         track.reasons[name] = failed
+
+    def found(self, runner: Runner, track: Track, extractor_id: str) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """The rows of a unit under a view, after `finish`; KeyError where that network was not asked for or failed."""
+        for name, ours, theirs in self._of.get((id(runner), track.view.id), []):
+            if name == extractor_id and ours is not None and ours.failed is None and (theirs is None or theirs.failed is None):
+                return self.shards.load(ours.key), None if theirs is None else self.shards.load(theirs.key)
+        raise KeyError(extractor_id)
 
 
 def _feed(sequence: _Sequence, frames: Frames) -> None:

@@ -69,6 +69,7 @@ class Track:
     counted: Counted | None
     parts: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
     reasons: dict[str, Unscored] = field(default_factory=dict)
+    clip_values: dict[str, float] = field(default_factory=dict)
     position: int = 0
 
 

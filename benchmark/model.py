@@ -76,6 +76,10 @@ class Case:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
+REAL = "@real"
+"""Method name of the unpaired real set's units; no user's method can have it."""
+
+
 @dataclass(frozen=True, order=True)
 class Unit:
     """(adapter, case, seed): the idempotent piece of work. Its result is one journal line plus its shards."""
@@ -195,7 +199,8 @@ class Extractor:
     tail: what becomes of frames after the last whole window: dropped, or filled up by repeating the last frame. pool: `mean` = one row a clip, the
     mean of its windows' rows. minimum: fewer frames than this leave the clip unscored.
     batch: number of inputs in every forward, a constant; the last batch is padded by repetition and the padding's results are dropped.
-    preprocess: (n, h, w, 3) frames on 0..255 -> (n, ...) network inputs, frame by frame. weights: name in the catalogue (None = none).
+    preprocess: (n, h, w, 3) frames on 0..255 -> (n, ...) network inputs, frame by frame. weights: name in the catalogue (None = none), or
+    several: `build` then gets {name: state}.
     shapes: {tensor name: shape} the network is built from. rename(tensors): the file's names -> those of `shapes` (a prefix stripped, a
     classifier left out). build(state, device): state is {tensor name: float32 array} -> a Forward. script: the weights are a graph (TorchScript,
     TensorFlow Lite), run only where the catalogue pins its hash; `build` then gets the module or the bytes. exports: `build` gives a
@@ -211,7 +216,7 @@ class Extractor:
     batch: int
     preprocess: Callable[[Frames], NDArray[Any]]
     build: Callable[[Any, str], Forward]
-    weights: str | None = None
+    weights: str | tuple[str, ...] | None = None
     shapes: Callable[[], Mapping[str, tuple[int, ...]]] | None = None
     rename: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]] | None = None
     window: int = 1
@@ -222,6 +227,11 @@ class Extractor:
     script: bool = False
     exports: bool = False
     store: bool = True
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of its weights in the catalogue."""
+        return () if self.weights is None else (self.weights,) if isinstance(self.weights, str) else self.weights
 
 
 # -------------------------------------------------------------------------------------------------------------- protocols

@@ -10,14 +10,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from benchmark import backends, batches, weights
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError, Unscored
 from benchmark.model import Extractor, FeatureVariant, FrameVariant, ProtocolSpec, SetVariant, Variant
 from benchmark.registry import find, registry
+from benchmark.rows import ClipVariant, RegionVariant
 from benchmark.spec import Spec
 
+_Kind = TypeVar("_Kind", bound=Variant)
 Unavailable = tuple[str, str]
 """(reason, what to type)."""
 
@@ -31,7 +34,7 @@ class View:
     protocols: tuple[str, ...]
     variants: tuple[str, ...]
 
-    def of(self, kind: type[Variant]) -> list[tuple[str, Variant]]:
+    def of(self, kind: type[_Kind]) -> list[tuple[str, _Kind]]:
         """(full name, variant) of the view's variants of one kind, in order."""
         found = [(name, registry().variant(name)[1]) for name in self.variants]
         return [(name, variant) for name, variant in found if isinstance(variant, kind)]
@@ -71,11 +74,11 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
     missing: dict[str, Unavailable] = {}
     for name in dict.fromkeys(v for p in spec.protocols for v in spec.variants[p.id]):
         variant = registry().variant(name)[1]
-        if not isinstance(variant, FrameVariant | FeatureVariant | SetVariant):
+        if not isinstance(variant, FrameVariant | FeatureVariant | SetVariant | ClipVariant | RegionVariant):
             missing[name] = ("unsupported", f"this version computes no variant of kind {type(variant).__name__}")
-        elif isinstance(variant, FeatureVariant | SetVariant):
+        elif not isinstance(variant, FrameVariant):
             extractor = find(registry().extractors, variant.extractor, "extractor")
-            if isinstance(variant, FeatureVariant) and extractor.window != 1:
+            if isinstance(variant, FeatureVariant | RegionVariant) and extractor.window != 1:
                 raise InputError(
                     "a paired variant needs one row a frame",
                     code="plugin",
@@ -94,14 +97,17 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
 
 
 def _network(extractor: Extractor, spec: Spec, folder: Path | None) -> Network:
-    if extractor.weights is None:
+    if not extractor.files:
         label, sha256 = "none", "none"
     elif spec.weights == "seeded":
         if extractor.shapes is None:
-            raise Unscored("weights-missing", f"{extractor.weights} cannot be drawn by formula: its tensor shapes are not known")
+            raise Unscored("weights-missing", f"{', '.join(extractor.files)} cannot be drawn by formula: its tensor shapes are not known")
         label, sha256 = weights.SEEDED, weights.SEEDED
     else:
-        label, sha256 = weights.available(extractor.weights, folder)
+        found = [weights.available(name, folder) for name in extractor.files]
+        labels, hashes = dict.fromkeys(one for one, _ in found), [one for _, one in found]
+        label = ", ".join(one for one in labels if one != "real") or "real"
+        sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
     batch = batches.known(extractor.id, spec.device) or extractor.batch
     return Network(extractor.id, label, sha256, backends.of(extractor, spec.backend), min(batch, extractor.batch))
 

@@ -15,6 +15,7 @@ from benchmark.pairing import pair, sizes
 from benchmark.record import JOURNAL, read_journal
 from benchmark.registry import registry
 from benchmark.request import Request
+from benchmark.rows import ClipVariant, RegionVariant
 from benchmark.spec import Clip, Spec, resolve
 
 
@@ -79,7 +80,11 @@ def _count(spec: Spec, todo: planning.Plan) -> _Counts:
                 if key not in seen and theirs != target:
                     counts.resizes += truth.frames
                 seen.add(key)
-                for extractor in {getattr(v, "extractor", "") for kind in (SetVariant, FeatureVariant) for _, v in view.of(kind)}:
+                for extractor in {
+                    getattr(v, "extractor", "")
+                    for kind in (SetVariant, FeatureVariant, ClipVariant, RegionVariant)
+                    for _, v in view.of(kind)
+                }:
                     rows = rows_of(registry().extractors[extractor].item, len(matched.truth))
                     counts.forwards[extractor] += rows
                     shared = (extractor, matched.truth, target, view.rules.size.filter)

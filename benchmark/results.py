@@ -13,8 +13,9 @@ from benchmark.errors import Unscored
 from benchmark.feature_pass import FeaturePass
 from benchmark.jobs import NOT_APPLICABLE, CaseJob, Runner, Track, UnitResult
 from benchmark.media import VideoInfo
-from benchmark.model import FeatureVariant, FrameVariant
+from benchmark.model import REAL, FeatureVariant, FrameVariant
 from benchmark.registry import registry
+from benchmark.rows import ClipVariant, Found, RegionVariant
 
 
 def to_result(runner: Runner, job: CaseJob, truth: VideoInfo | None, features: FeaturePass, seconds: float) -> UnitResult:
@@ -40,22 +41,57 @@ def to_result(runner: Runner, job: CaseJob, truth: VideoInfo | None, features: F
     if truth is None:
         for view in job.views:
             result.entry["views"][view.id] = {"unpaired": True}
-            paired = [*view.of(FrameVariant), *view.of(FeatureVariant)]
-            result.entry["values"][view.id] = {name: {"reason": NOT_APPLICABLE, "detail": "no truth"} for name, _ in paired}
-        return result
+            paired = [name for name, _ in (*view.of(FrameVariant), *view.of(FeatureVariant), *view.of(RegionVariant))]
+            paired += [name for name, variant in view.of(ClipVariant) if variant.paired]
+            result.entry["values"][view.id] = {name: {"reason": NOT_APPLICABLE, "detail": "no truth"} for name in paired}
     for track in runner.tracks:
         features.collect(runner, track)
+        if unit.adapter != REAL:
+            _score_clip(runner, track, truth, features)
+        if truth is None:
+            values = {name: _clip_value(track, name, result) for name in _known(track)}
+            result.entry["values"][track.view.id] |= values
+            result.frames[track.view.id] = (track.pairing.generated, track.pairing.generated)
+            continue
         result.entry["views"][track.view.id] = {"pairing": track.pairing.to_json(), "size": list(track.size)}
         result.frames[track.view.id] = (track.pairing.truth, track.pairing.generated)
-        result.entry["values"][track.view.id] = {
-            name: _clip_value(track, name, result) for name in track.view.variants if name in track.parts or name in track.reasons
-        }
+        result.entry["values"][track.view.id] = {name: _clip_value(track, name, result) for name in _known(track)}
     return result
+
+
+def _known(track: Track) -> list[str]:
+    """The variants of which something can be said, in order."""
+    return [name for name in track.view.variants if name in track.parts or name in track.reasons or name in track.clip_values]
+
+
+def _score_clip(runner: Runner, track: Track, truth: VideoInfo | None, features: FeaturePass) -> None:
+    """Variants on the rows of the clip: values by frame go where those of the pass are, a single value stands for itself."""
+    assert runner.info is not None
+    # Compared frames follow the truth in time, whatever the clip's own rate.
+    rate = truth.fps if truth is not None else runner.source.fps or runner.info.fps
+    for name, variant in track.view.of(ClipVariant):
+        if name in track.reasons or (variant.paired and truth is None):
+            continue
+        try:
+            ours, theirs = features.found(runner, track, variant.extractor)
+            scored = variant.score(Found(ours, theirs if variant.paired else None, track.size, float(rate) if rate else None))
+        except Unscored as reason:
+            track.reasons[name] = reason
+            continue
+        if isinstance(scored, float):
+            track.clip_values[name] = scored
+        else:
+            track.parts[name] = [scored]
 
 
 def _clip_value(track: Track, name: str, result: UnitResult) -> Mapping[str, Any]:
     variant: Any = registry().variant(name)[1]
     reason = track.reasons.get(name)
+    if reason is None and name in track.clip_values:
+        value = track.clip_values[name]
+        if np.isfinite(value):
+            return {"value": value, "n_frames": len(track.pairing.generated), "n_left_out": 0}
+        reason = Unscored("not-finite", "the clip's value is not finite")
     if reason is None:
         values = np.concatenate(track.parts[name])
         result.values[track.view.id, name] = values

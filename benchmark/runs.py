@@ -17,11 +17,10 @@ from benchmark.errors import InputError
 from benchmark.execute import executor
 from benchmark.feature_pass import Networks
 from benchmark.jobs import NOT_APPLICABLE, CaseJob, UnitJob, UnitResult
-from benchmark.model import Case, Unit
+from benchmark.model import REAL, Case, Unit
 from benchmark.record import HEADER, SCHEMA, SCORES, Record, Writer, load, to_text
 from benchmark.registry import registry
 from benchmark.request import Request
-from benchmark.scores import REAL
 from benchmark.spec import Clip, Spec
 
 OK, INTERNAL, USAGE, UNSCORED, GATE, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -132,8 +131,7 @@ def _pull(settled: Spec, reporter: Reporter) -> None:
     known = registry()
     for name in dict.fromkeys(v for variants in settled.variants.values() for v in variants):
         extractor = getattr(known.variant(name)[1], "extractor", None)
-        file = known.extractors[extractor].item.weights if extractor in known.extractors else None
-        if file and settled.weights == "real":
+        for file in known.extractors[extractor].item.files if extractor in known.extractors and settled.weights == "real" else ():
             try:
                 weights.pull(weights.entry(file), report=reporter.note)
             except InputError as error:

@@ -17,7 +17,7 @@ from benchmark.data import from_mapping
 from benchmark.errors import Unscored
 from benchmark.features import Shards
 from benchmark.jobs import NOT_APPLICABLE
-from benchmark.model import Metric, ProtocolSpec, Score, SetVariant, Unit, Variant
+from benchmark.model import REAL, Metric, ProtocolSpec, Score, SetVariant, Unit, Variant
 from benchmark.record import HEADER, Record
 from benchmark.registry import registry
 from benchmark.results import pool
@@ -25,8 +25,6 @@ from benchmark.results import pool
 if TYPE_CHECKING:
     import pyarrow as pa
 
-REAL = "@real"
-"""Method name of the unpaired real set's units in the journal; no user's method can have it."""
 FEW = 50
 """Fewer clips than this and a set metric is flagged: its small-sample bias is of the size of most differences."""
 Reason = tuple[str, str]
@@ -243,7 +241,10 @@ def _over_frames(
     seeds: Sequence[int],
 ) -> _Reduced:
     """Every frame of every clip weighs the same; jackknife interval over clips."""
-    clips = [[frames.of(unit, view, name) for unit, _ in outcomes] for outcomes in scored.values()]
+    try:
+        clips = [[frames.of(unit, view, name) for unit, _ in outcomes] for outcomes in scored.values()]
+    except KeyError:
+        return _over_clips(scored)  # a variant with one value a clip has none by frame
 
     def value(kept: NDArray[np.intp]) -> float:
         return float(np.mean([pool(np.concatenate([clips[k][s] for k in kept]), variant)["value"] for s in range(len(seeds))]))

@@ -44,7 +44,7 @@ def entry(name: str) -> WeightsEntry:
 def users(name: str) -> list[str]:
     """The variants that need this file."""
     known = registry()
-    extractors = {e.name for e in known.extractors.values() if e.item.weights == name}
+    extractors = {e.name for e in known.extractors.values() if name in e.item.files}
     return [f"{m.name}@{v.id}" for m in known.metrics.values() for v in m.item.variants if getattr(v, "extractor", None) in extractors]
 
 

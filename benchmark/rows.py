@@ -1,0 +1,54 @@
+"""Variants that rest on what an extractor finds in every frame - keypoints, boxes, masks: numbers of one clip, and of regions of its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.model import Frames, Values, Variant, mean
+
+Rows = NDArray[np.float32]
+"""(n, d) what an extractor found, one row a compared frame; positions in pixels of the compared picture, the first pixel's centre at 0.5."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an extractor found on a unit under a view. generated, truth: (n, d) each, truth only where the variant is paired. size: (width, height) of
+    the compared pictures. fps: frames a second of the compared sequence, None where it is not known.
+    """
+
+    generated: Rows
+    truth: Rows | None
+    size: tuple[int, int]
+    fps: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipVariant(Variant):
+    """Arithmetic on the rows of one clip.
+
+    score: Found -> one value a frame (pooled; NaN = left out for the stated reason), or the clip's value where it has no value by frame; may raise
+    Unscored. paired: needs the truth's rows, and is not applicable without a truth.
+    """
+
+    extractor: str
+    score: Callable[[Found], Values | float]
+    pool: Callable[[Values], float] = mean
+    left_out: str = ""
+    paired: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionVariant(Variant):
+    """Arithmetic on regions of aligned frames that rows tell: score(generated (n, h, w, 3), truth, rows of generated (n, d), rows of truth) -> (n,);
+    NaN = a frame without the region, left out for the stated reason. Its extractor gives one row a frame in batches of one.
+    """
+
+    extractor: str
+    score: Callable[[Frames, Frames, Rows, Rows], Values]
+    left_out: str
+    pool: Callable[[Values], float] = mean
+    min_size: int = 1
