@@ -84,6 +84,11 @@ def _gaussian_map(x: Plane, y: Plane) -> Map:
     return _map(x, y, _WIDE, _gaussian_moments, _C1, _C2)
 
 
+def gaussian_maps(generated: NDArray[Any], truth: NDArray[Any]) -> list[Map]:
+    """(h, w, 3) twice -> R, G and B's (h - 10, w - 10) map of ssim@gaussian, for regions of a picture."""
+    return [_gaussian_map(generated[..., c], truth[..., c]) for c in range(3)]
+
+
 def _reflected_map(x: Plane, y: Plane) -> Map:
     """(h, w) -> (h, w): the picture is continued by reflection without repeating the edge."""
     return _gaussian_map(np.pad(x, _WIDE, mode="reflect"), np.pad(y, _WIDE, mode="reflect"))

@@ -25,9 +25,9 @@ def models(weights_folder: Path) -> Path:
 
 def test_pose_finds_the_dancers(models: Path, drawn: Path) -> None:
     """In at least 90 % of frames the best detection is sure by half and its middle lies within the person's box."""
-    from tests.suites.judges import Detector
+    from suites.networks._mediapipe import Detector
 
-    detect = Detector(models, "pose_detection")
+    detect = Detector("pose", (models / "pose_detection.tflite").read_bytes())
     found = []
     for clip in sorted(drawn.glob("*.mkv")):
         frames = np.concatenate(list(decode(probe(clip))))
@@ -35,7 +35,7 @@ def test_pose_finds_the_dancers(models: Path, drawn: Path) -> None:
         for k in range(0, len(frames), STEP):
             seen = detect(frames[k])
             y, x = np.nonzero(masks[k])
-            at = seen[0][1][0] if seen else np.array([-1.0, -1.0])
+            at = seen[0].centre if seen else np.array([-1.0, -1.0])
             found.append(x.min() <= at[0] <= x.max() and y.min() <= at[1] <= y.max())
     assert len(found) == 30
     assert np.mean(found) >= 0.9
@@ -43,9 +43,11 @@ def test_pose_finds_the_dancers(models: Path, drawn: Path) -> None:
 
 def test_the_mesh_finds_the_speakers(models: Path) -> None:
     """In at least 90 % of frontal faces: sure by half, and the mesh's 468 points lie around the face's own (middle within a quarter of its width)."""
-    from tests.suites.judges import Faces
+    from suites.networks._mediapipe import Faces
 
-    detect, found = Faces(models), []
+    files = ("face_detection_short_range", "face_landmark")
+    detect = Faces(*((models / f"{name}.tflite").read_bytes() for name in files))
+    found = []
     for number in range(talking.PEOPLE):
         scene, shots = talking.stage(number, replace(talking.SIZE, frames=26))
         for shot in shots[::25]:
@@ -60,15 +62,18 @@ def test_the_mesh_finds_the_speakers(models: Path) -> None:
 
 def test_hands_are_found_and_their_joints_agree(models: Path) -> None:
     """At least 60 % of the hands of which half the joints are seen; the mean distance of 21 landmarks from the exact joints is below 15 % of the box."""
-    from tests.suites.judges import Hands
+    from suites.networks._mediapipe import Detector, Hand, palm_square
 
-    detect = Hands(models)
+    palms = Detector("palm", (models / "palm_detection_lite.tflite").read_bytes())
+    look = Hand((models / "hand_landmark_lite.tflite").read_bytes())
     hands, errors = 0, []
     for number in range(hand_bench.VIEWS):
         scene, shots = hand_bench.stage(number, hand_bench.SIZE)
         for shot in shots[2::11]:
             known = facts(scene, shot, 512, 512)
-            seen = [marks for score, marks in detect(scene.colours(shot, 512, 512)) if score > 0.5]
+            picture = scene.colours(shot, 512, 512)
+            looks = [look(picture, palm_square(palm)) for palm in palms(picture)]
+            seen = [marks for presence, marks, _ in looks if presence > 0.5]
             for side, rows in (("left", slice(91, 112)), ("right", slice(112, 133))):
                 if known.visible[rows].mean() < 0.5:
                     continue
