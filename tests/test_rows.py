@@ -1,0 +1,195 @@
+"""Variants on an extractor's rows through whole runs: values by frame, values of a clip, regions of both sides, with and without a truth.
+
+A small extractor is registered for the test: its row is (frame's mean level, its brightest column). Expected numbers: NumPy on the clips' own frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from numpy.typing import NDArray
+
+from benchmark.api import run
+from benchmark.errors import Unscored
+from benchmark.media import decode, probe
+from benchmark.model import Extractor, Frames, Metric, Values
+from benchmark.record import load
+from benchmark.registry import registry
+from benchmark.rows import ClipVariant, Found, RegionVariant, Rows
+from tests.make import Study, row, study
+
+Register = Callable[..., None]
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Study:
+    return study(tmp_path / "study", cases=("one", "two"), methods=("a", "b"))
+
+
+def facts(frames: Frames) -> NDArray[np.float32]:
+    """(n, 2): mean level, and the column whose mean is largest."""
+    return np.stack(
+        [frames.mean(axis=(1, 2, 3), dtype=np.float64), frames.mean(axis=(1, 3), dtype=np.float64).argmax(axis=1)], axis=1
+    ).astype(np.float32)
+
+
+class Counter:
+    """Builds forwards that count their calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, state: Any, device: str) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+        def forward(batch: NDArray[Any]) -> NDArray[np.float32]:
+            self.calls += len(batch)
+            return facts(batch)
+
+        return forward
+
+
+def bright(found: Found) -> Values:
+    """(n,) mean level, NaN in dark frames."""
+    levels = found.generated[:, 0].astype(np.float64)
+    return np.where(levels > np.median(levels), levels, np.nan)
+
+
+def spread(found: Found) -> float:
+    """One number a clip, times the rate and the width."""
+    assert found.fps is not None
+    return float(found.generated[:, 0].astype(np.float64).var()) * found.fps * found.size[0]
+
+
+def apart(found: Found) -> Values:
+    assert found.truth is not None
+    return np.abs(found.generated[:, 0] - found.truth[:, 0]).astype(np.float64)
+
+
+def never(found: Found) -> float:
+    raise Unscored("no-face", "nobody looks")
+
+
+def column(generated: Frames, truth: Frames, ours: Rows, theirs: Rows) -> Values:
+    """Mean absolute difference in the truth's brightest column; NaN where the generated one's is the same."""
+    found = [
+        np.abs(a[:, int(t[1])].astype(np.float64) - b[:, int(t[1])]).mean() if o[1] != t[1] else np.nan
+        for a, b, o, t in zip(generated, truth, ours, theirs, strict=True)
+    ]
+    return np.array(found)
+
+
+@pytest.fixture
+def counter(register: Register) -> Counter:
+    made = Counter()
+    common: dict[str, Any] = {"extractor": "zz-facts", "summary": "a test's", "source": "here"}
+    register(
+        Extractor(
+            id="zz-facts", version=1, summary="facts", source="here", dimension=2, batch=1, preprocess=lambda frames: frames, build=made
+        ),
+        Metric(
+            name="zz",
+            title="zz",
+            higher_is_better=None,
+            variants=(
+                ClipVariant(id="frames", score=bright, left_out="dark", **common),
+                ClipVariant(id="clip", score=spread, **common),
+                ClipVariant(id="paired", score=apart, paired=True, **common),
+                ClipVariant(id="never", score=never, **common),
+                RegionVariant(id="region", score=column, left_out="same", **common),
+            ),
+        ),
+    )
+    return made
+
+
+def frames_of(path: Path) -> NDArray[np.uint8]:
+    return np.concatenate(list(decode(probe(path))))
+
+
+def clip(folder: Path, name: str) -> NDArray[np.uint8]:
+    (path,) = folder.glob(f"{name}.*")
+    return frames_of(path)
+
+
+NAMES = ["zz@frames", "zz@clip", "zz@paired", "zz@never", "zz@region"]
+
+
+def test_values_are_what_the_rows_give(two: Study, counter: Counter, tmp_path: Path) -> None:
+    """Against NumPy on the decoded frames; the truth is looked at once for both methods, and once a frame in all."""
+    out = tmp_path / "run"
+    record = run(suite="tiktok", truth=two.root / "truth", outputs={m: two.root / m for m in two.methods}, metrics=NAMES, out=out)
+    entries = {(e.adapter, e.case): record.journal[e] for e in record.journal}
+    looked = 0
+    for case in ("one", "two"):
+        truth = clip(two.root / "truth", case)
+        looked += len(truth)
+        for method in two.methods:
+            ours = clip(two.root / method, case)
+            looked += len(ours)
+            values = next(iter(entries[method, case]["values"].values()))
+            mine, real = facts(ours), facts(truth)
+            kept = bright(Found(mine, None, (ours.shape[2], ours.shape[1]), None))
+            assert values["zz@frames"]["value"] == pytest.approx(np.nanmean(kept), rel=1e-12)
+            assert values["zz@frames"]["n_left_out"] == np.isnan(kept).sum() > 0
+            fps = float(probe(next((two.root / "truth").glob(f"{case}.*"))).fps or 0)
+            assert values["zz@clip"]["value"] == pytest.approx(spread(Found(mine, None, (ours.shape[2], ours.shape[1]), fps)), rel=1e-9)
+            assert values["zz@paired"]["value"] == pytest.approx(np.abs(mine[:, 0] - real[:, 0]).mean(), rel=1e-6)
+            assert values["zz@never"] == {"reason": "no-face", "detail": "nobody looks"}
+            by_region = column(ours, truth, mine, real)
+            if np.isnan(by_region).all():
+                assert values["zz@region"]["reason"] == "same"
+            else:
+                assert values["zz@region"]["value"] == pytest.approx(np.nanmean(by_region), rel=1e-12)
+                assert values["zz@region"]["n_left_out"] == np.isnan(by_region).sum()
+    assert counter.calls == looked
+    # By frame where there is a value by frame, and only there.
+    assert set(pq.read_table(out / "values.parquet")["metric"].to_pylist()) == {"zz@frames", "zz@paired", "zz@region"}
+
+
+def test_without_a_truth(two: Study, counter: Counter, tmp_path: Path) -> None:
+    """What needs none is scored, the rest is not applicable, and that is no failure."""
+    run(suite="tiktok", outputs={"a": two.root / "a"}, metrics=NAMES, out=tmp_path / "run")
+    for name in ("zz@frames", "zz@clip"):
+        found = row(tmp_path / "run", "a", name)
+        assert found["value"] is not None
+        assert found["n_clips"] == 2
+    for name in ("zz@paired", "zz@region"):
+        found = row(tmp_path / "run", "a", name)
+        assert (found["value"], found["reason"], found["n_failed"]) == (None, "not-applicable", 0)
+    ours = facts(clip(two.root / "a", "one"))
+    first = next(iter(load(tmp_path / "run").journal.values()))
+    assert next(iter(first["values"].values()))["zz@frames"]["value"] == pytest.approx(np.nanmean(bright(Found(ours, None, (1, 1), None))))
+
+
+def test_a_real_set_is_not_scored_itself(two: Study, counter: Counter, tmp_path: Path) -> None:
+    """The unpaired real set serves set metrics only: no row of it is computed."""
+    run(suite="tiktok", outputs={"a": two.root / "a"}, real=two.root / "truth", metrics=["zz@clip"], out=tmp_path / "run")
+    assert counter.calls == sum(len(clip(two.root / "a", name)) for name in ("one", "two"))
+
+
+def test_rows_are_stored_and_a_finished_run_reads_them(two: Study, counter: Counter, tmp_path: Path) -> None:
+    """Another run that asks the same of the same clips computes nothing; the truth of an unpaired variant is not looked at."""
+    words: dict[str, Any] = {"suite": "tiktok", "truth": two.root / "truth", "outputs": {"a": two.root / "a"}}
+    run(**words, metrics=["zz@clip"], out=tmp_path / "first")
+    once = counter.calls
+    assert once == sum(len(clip(two.root / "a", name)) for name in ("one", "two"))
+    run(**words, metrics=["zz@clip", "zz@frames"], out=tmp_path / "second")
+    assert counter.calls == once
+
+
+def test_over_frames_a_clips_own_number_is_averaged_over_clips(two: Study, counter: Counter, tmp_path: Path) -> None:
+    """A protocol that pools frames cannot pool what has no value by frame."""
+    pooled = next(name for name, entry in registry().protocols.items() if entry.item.pooling == "frames")
+    words: dict[str, Any] = {
+        "suite": "tiktok",
+        "truth": two.root / "truth",
+        "outputs": {"a": two.root / "a"},
+        "metrics": ["zz@clip", "zz@paired"],
+    }
+    run(**words, protocols=[pooled], out=tmp_path / "run")
+    values = [next(iter(e["values"].values()))["zz@clip"]["value"] for e in load(tmp_path / "run").journal.values()]
+    assert row(tmp_path / "run", "a", "zz@clip", protocol=pooled)["value"] == pytest.approx(np.mean(values), rel=1e-12)
