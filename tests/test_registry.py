@@ -16,6 +16,7 @@ from benchmark.commands.looking import KINDS
 from benchmark.errors import InputError
 from benchmark.model import Adapter, FeatureVariant, FrameVariant, Metric, SetVariant, Suite, Variant
 from benchmark.registry import Registry, find, registry
+from benchmark.rows import ClipVariant, RegionVariant
 
 
 def metric(name: str = "zz", *ids: str) -> Metric:
@@ -189,13 +190,14 @@ def test_every_name_of_a_metric_family_is_there() -> None:
 def test_every_variant_says_what_it_is_and_where_from(name: str, variant: Variant) -> None:
     assert len(variant.summary.split()) >= 5
     assert len(variant.source) >= 10
-    assert isinstance(variant, FrameVariant | FeatureVariant | SetVariant)
-    if isinstance(variant, FeatureVariant | SetVariant):
+    resting = FeatureVariant | SetVariant | ClipVariant | RegionVariant
+    assert isinstance(variant, FrameVariant | resting)
+    if isinstance(variant, resting):
         extractor = registry().extractors[variant.extractor].item
         assert extractor.summary
         assert extractor.source
-        assert extractor.weights is None or extractor.weights in registry().weights
-        assert extractor.weights is None or extractor.script or extractor.shapes is not None, "needed for --weights seeded"
+        assert set(extractor.files) <= set(registry().weights)
+        assert not extractor.files or extractor.script or extractor.shapes is not None, "needed for --weights seeded"
 
 
 @pytest.mark.parametrize("name", sorted(registry().protocols))
