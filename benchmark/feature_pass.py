@@ -20,7 +20,7 @@ from benchmark.media import VideoInfo
 from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
 from benchmark.plan import Network
 from benchmark.registry import find, registry
-from benchmark.rows import ClipVariant, RegionVariant
+from benchmark.rows import ClipVariant, RegionVariant, thinned
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
@@ -79,6 +79,7 @@ class _Sequence:
     rows: int
     writer: ShardWriter | None = None
     fed: int = 0
+    keep: NDArray[np.bool_] | None = None
     failed: Unscored | None = None
 
 
@@ -120,12 +121,15 @@ class FeaturePass:
             if not stored and not live:
                 continue
             assert runner.sha256 is not None
-            ours = self._sequence(extractor, runner.sha256, track.pairing.generated, _look(runner.source.crop, track), stored, bool(live))
+            fps = track_rate(runner, truth)
+            ours = self._sequence(
+                extractor, runner.sha256, track.pairing.generated, _look(runner.source.crop, track), stored, bool(live), fps
+            )
             theirs = None
             if truth is not None and both:
                 assert job.case.truth is not None
                 theirs = self._sequence(
-                    extractor, str(job.truth_sha256), track.pairing.truth, _look(job.case.truth.crop, track), stored, bool(live)
+                    extractor, str(job.truth_sha256), track.pairing.truth, _look(job.case.truth.crop, track), stored, bool(live), fps
                 )
             for name, paired in live:
                 assert theirs is not None
@@ -137,13 +141,27 @@ class FeaturePass:
             entry.append((extractor_id, ours, theirs))
 
     def _sequence(
-        self, extractor: Extractor, clip: str, frames: tuple[int, ...], look: Mapping[str, Any], stored: bool, live: bool
+        self,
+        extractor: Extractor,
+        clip: str,
+        frames: tuple[int, ...],
+        look: Mapping[str, Any],
+        stored: bool,
+        live: bool,
+        fps: float | None,
     ) -> _Sequence:
+        keep = None
+        if extractor.rate is not None and fps is not None:
+            keep = np.zeros(len(frames), np.bool_)
+            keep[thinned(len(frames), fps, extractor.rate)] = True
+            frames = tuple(frame for frame, kept in zip(frames, keep, strict=True) if kept)
         network = self.networks.planned[extractor.id]
         numerics = machine.numerics(self.device, network.backend)
         key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=network.sha256, machine=numerics)
         rows = rows_of(extractor, len(frames))
-        sequence = self._sequences.setdefault(key, _Sequence(None, key, rows))
+        sequence = self._sequences.setdefault(key, _Sequence(None, key, rows, keep=keep))
+        if extractor.rate is not None and fps is None:
+            sequence.failed = Unscored("fps-unknown", f"{extractor.id} looks {extractor.rate:g} times a second: --fps NAME=F")
         if rows == 0:
             needed = max(extractor.window, extractor.minimum)
             sequence.failed = Unscored("too-short", f"{extractor.id} needs {needed} frames, {len(frames)} are compared")
@@ -188,7 +206,9 @@ class FeaturePass:
             for sequence, frames in ((first, ours), (second, theirs)):
                 if sequence is not None and frames is not None and sequence.fed == start:
                     sequence.fed += len(frames)
-                    _feed(sequence, frames)
+                    chosen = frames if sequence.keep is None else frames[sequence.keep[start : start + len(frames)]]
+                    if len(chosen):
+                        _feed(sequence, chosen)
 
     def finish(self) -> None:
         """Run the padded last batches and keep the complete shards."""
@@ -277,6 +297,13 @@ def _feed(sequence: _Sequence, frames: Frames) -> None:
         sequence.node.push(frames)
     except Unscored as reason:
         sequence.failed = reason
+
+
+def track_rate(runner: Runner, truth: VideoInfo | None) -> float | None:
+    """Compared frames a second: they follow the truth in time, whatever the clip's own rate."""
+    assert runner.info is not None
+    rate = truth.fps if truth is not None else runner.source.fps or runner.info.fps
+    return float(rate) if rate else None
 
 
 def _look(crop: Rect | None, track: Track) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import Unscored
-from benchmark.feature_pass import FeaturePass
+from benchmark.feature_pass import FeaturePass, track_rate
 from benchmark.jobs import NOT_APPLICABLE, CaseJob, Runner, Track, UnitResult
 from benchmark.media import VideoInfo
 from benchmark.model import REAL, FeatureVariant, FrameVariant
@@ -66,15 +66,12 @@ def _known(track: Track) -> list[str]:
 
 def _score_clip(runner: Runner, track: Track, truth: VideoInfo | None, features: FeaturePass) -> None:
     """Variants on the rows of the clip: values by frame go where those of the pass are, a single value stands for itself."""
-    assert runner.info is not None
-    # Compared frames follow the truth in time, whatever the clip's own rate.
-    rate = truth.fps if truth is not None else runner.source.fps or runner.info.fps
     for name, variant in track.view.of(ClipVariant):
         if name in track.reasons or (variant.paired and truth is None):
             continue
         try:
             ours, theirs = features.found(runner, track, variant.extractor)
-            scored = variant.score(Found(ours, theirs if variant.paired else None, track.size, float(rate) if rate else None))
+            scored = variant.score(Found(ours, theirs if variant.paired else None, track.size, track_rate(runner, truth)))
         except Unscored as reason:
             track.reasons[name] = reason
             continue

@@ -14,6 +14,15 @@ Rows = NDArray[np.float32]
 """(n, d) what an extractor found, one row a compared frame; positions in pixels of the compared picture, the first pixel's centre at 0.5."""
 
 
+def thinned(count: int, fps: float, rate: float) -> NDArray[np.int64]:
+    """Numbers of the frames nearest in time to 0, 1/rate, 2/rate ... of `count` frames at `fps` a second; all where fps is no higher than rate."""
+    if fps <= rate:
+        return np.arange(count)
+    wanted = np.rint(np.arange(int(count * rate / fps) + 2) * fps / rate).astype(np.int64)
+    found: NDArray[np.int64] = wanted[wanted < count]
+    return found
+
+
 @dataclass(frozen=True)
 class Found:
     """What an extractor found on a unit under a view. generated, truth: (n, d) each, truth only where the variant is paired. size: (width, height) of

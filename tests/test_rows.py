@@ -20,7 +20,7 @@ from benchmark.media import decode, probe
 from benchmark.model import Extractor, Frames, Metric, Values
 from benchmark.record import load
 from benchmark.registry import registry
-from benchmark.rows import ClipVariant, Found, RegionVariant, Rows
+from benchmark.rows import ClipVariant, Found, RegionVariant, Rows, thinned
 from tests.make import Study, row, study
 
 Register = Callable[..., None]
@@ -179,6 +179,42 @@ def test_rows_are_stored_and_a_finished_run_reads_them(two: Study, counter: Coun
     assert once == sum(len(clip(two.root / "a", name)) for name in ("one", "two"))
     run(**words, metrics=["zz@clip", "zz@frames"], out=tmp_path / "second")
     assert counter.calls == once
+
+
+@pytest.mark.parametrize(
+    ("count", "fps", "rate", "expected"),
+    [
+        (10, 25.0, 25.0, list(range(10))),
+        (10, 6.0, 8.0, list(range(10))),
+        (20, 25.0, 8.0, [0, 3, 6, 9, 12, 16, 19]),
+        (9, 16.0, 8.0, [0, 2, 4, 6, 8]),
+        (1, 30.0, 8.0, [0]),
+    ],
+)
+def test_thinned(count: int, fps: float, rate: float, expected: list[int]) -> None:
+    """Nearest frames to multiples of 1/rate, halves to even."""
+    assert thinned(count, fps, rate).tolist() == expected
+
+
+def test_an_extractor_with_a_rate_sees_the_thinned_frames(two: Study, register: Register, tmp_path: Path) -> None:
+    made = Counter()
+    common: dict[str, Any] = {"summary": "a test's", "source": "here"}
+    register(
+        Extractor(id="zz-slow", version=1, dimension=2, batch=1, rate=2.0, preprocess=lambda frames: frames, build=made, **common),
+        Metric(
+            name="zy",
+            title="zy",
+            higher_is_better=None,
+            variants=(ClipVariant(id="level", extractor="zz-slow", score=lambda found: float(found.generated[:, 0].sum()), **common),),
+        ),
+    )
+    run(suite="tiktok", truth=two.root / "truth", outputs={"a": two.root / "a"}, metrics=["zy@level"], out=tmp_path / "run")
+    for entry in load(tmp_path / "run").journal.values():
+        ours = clip(two.root / "a", entry["case"])
+        (path,) = (two.root / "truth").glob(f"{entry['case']}.*")
+        kept = thinned(len(ours), float(probe(path).fps or 0), 2.0)
+        assert 1 < len(kept) < len(ours)
+        assert next(iter(entry["values"].values()))["zy@level"]["value"] == pytest.approx(facts(ours[kept])[:, 0].sum(), rel=1e-6)
 
 
 def test_over_frames_a_clips_own_number_is_averaged_over_clips(two: Study, counter: Counter, tmp_path: Path) -> None:
