@@ -88,6 +88,11 @@ BARS: dict[str, tuple[str, str, str]] = {
         " s",
         "two thirds the picture at 512x512: the room, the visible surface of 17,800 triangles, light and shadow",
     ),
+    "test_one_pass_of_a_network": (
+        "three drawn clips of 24 frames at 256x256 through {words} with every metric that rests on it, a whole run, against decoding and bare forwards",
+        "x",
+        "the network or the flow; a further metric on the same rows costs nothing that can be measured",
+    ),
     "test_starts_quickly": ("{words}, whole process", " s", "the interpreter, numpy, the registry"),
     "test_memory.test_many_clips": (
         "peak memory of 400 clips against 40",
