@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from benchmark import machine
 from benchmark.model import Extractor, FeatureVariant, FrameRule, Metric, ProtocolSpec, SetVariant, SizeRule, TimeRule
 from benchmark.registry import registry
+from benchmark.rows import ClipVariant, RegionVariant
 from tests import clips
 from tests.make import (
     Study,
@@ -223,9 +224,14 @@ METRIC = Metric(
         SetVariant(id="set", summary="s", source="t", extractor="test-net", distance=_gap),
         FeatureVariant(id="pair", summary="s", source="t", extractor="test-net",
                        score=lambda x, y: np.square(np.asarray(x, np.float64) - y).sum(axis=-1)),
+        ClipVariant(id="clip", summary="s", source="t", extractor="test-net", score=lambda found: float(found.generated.astype(np.float64).std())),
+        ClipVariant(id="both", summary="s", source="t", extractor="test-net", paired=True,
+                    score=lambda found: np.abs(found.generated - found.truth).sum(axis=1, dtype=np.float64)),
+        RegionVariant(id="region", summary="s", source="t", extractor="test-net", left_out="none",
+                      score=lambda x, y, a, b: np.abs(x.astype(np.float64) - y).mean(axis=(1, 2, 3)) * a.sum(axis=1, dtype=np.float64) + b[:, 0]),
     ),
 )  # fmt: skip
-FAR = ["--metric", "test-far@set", "--metric", "test-far@pair"]
+FAR = [word for kind in ("set", "pair", "clip", "both", "region") for word in ("--metric", f"test-far@{kind}")]
 
 
 @pytest.fixture

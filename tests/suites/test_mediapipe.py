@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmark.api import run
+from benchmark.model import Unit
 from suites.embedded import hand_bench
 from suites.embedded._facts import facts
 from suites.networks._mediapipe import Detection, Square, anchors, palm_square, pointing, weighted, wrist_square
 from suites.networks.mediapipe import NAMES, build, preprocess
 from suites.people._mediapipe_rows import unpack
+from tests.make import write
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, -1.3, np.pi])
@@ -97,3 +101,25 @@ def test_left_and_right_hands_of_a_drawn_person(weights_folder: Path) -> None:
     assert len(away) >= 0.8 * hands
     assert max(away) < 0.5
     assert np.mean(away) < 0.15
+
+
+@pytest.mark.real_weights
+def test_a_black_clip_is_unscored_with_its_reason_and_the_rest_is_scored(weights_folder: Path, drawn: Path, tmp_path: Path) -> None:
+    """Nobody is there: no confidence, no variance, a rate of nought; the clip beside it has its numbers."""
+    pytest.importorskip("ai_edge_litert", reason="the extra [litert] is not installed")
+    write(tmp_path / "m" / "dance-00.mkv", np.zeros((12, 256, 256, 3), np.uint8))
+    (clip,) = drawn.glob("dance-01.mkv")
+    shutil.copy(clip, tmp_path / "m")
+    names = ["hkc@mediapipe-hand", "hand-rate@mediapipe-hand", "hkv@mediapipe-px512", "sd@selfie-dis", "flicker@dis-warp"]
+    folder = weights_folder / "mediapipe_tflite"
+    record = run(suite="tiktok", outputs={"m": tmp_path / "m"}, metrics=names, weights_folder=folder, out=tmp_path / "run")
+    black, dance = (next(iter(record.journal[Unit("m", case)]["values"].values())) for case in ("dance-00", "dance-01"))
+    assert {name: black[name].get("reason") for name in names} == {
+        "hkc@mediapipe-hand": "no-hand", "hand-rate@mediapipe-hand": None, "hkv@mediapipe-px512": "no-hand", "sd@selfie-dis": "no-person",
+        "flicker@dis-warp": None,
+    }  # fmt: skip
+    assert black["hand-rate@mediapipe-hand"]["value"] == 0
+    assert black["flicker@dis-warp"]["value"] == 0
+    assert all("value" in dance[name] for name in ("hkc@mediapipe-hand", "hand-rate@mediapipe-hand", "sd@selfie-dis", "flicker@dis-warp"))
+    (row,) = (score for score in record.scores if f"{score['metric']}@{score['variant']}" == "hkc@mediapipe-hand")
+    assert (row["n_clips"], row["n_failed"]) == (1, 1)
