@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TORCH, TF32, ONNX, LITERT = machine.TORCH, machine.TF32, machine.ONNX, machine.LITERT
+OWN_FILES = {"tflite": LITERT, "onnx": ONNX}
+"""Format of a graph -> the runtime that runs such files, whatever the run's back end: their arithmetic is their own reference."""
 _NEEDED = ("onnxruntime", "onnx", "onnxscript")
 
 
@@ -134,8 +136,9 @@ def check(backend: str, device: str) -> None:
 
 def of(extractor: Extractor, backend: str) -> str:
     """The back end an extractor has under a run's back end: onnxruntime takes those that say so, torch the others, LiteRT its own files."""
-    if extractor.files and weights.entry(extractor.files[0]).format == "tflite":
-        return LITERT
+    form = weights.entry(extractor.files[0]).format if extractor.files else ""
+    if form in OWN_FILES:
+        return OWN_FILES[form]
     return TORCH if backend == ONNX and not extractor.exports else backend
 
 
@@ -153,7 +156,7 @@ def load(extractor: Extractor, mode: str, folder: Path | None, device: str) -> F
 
 def behind(exact: Forward, extractor: Extractor, sha256: str, backend: str, folder: Path) -> Forward:
     """The network under a back end. folder: of the exported graphs."""
-    if backend != ONNX:
+    if backend != ONNX or extractor.script:
         return exact
     if not isinstance(exact, TorchForward):
         raise TypeError(f"{extractor.id} says that it can be exported, but its forward is a {type(exact).__name__}")

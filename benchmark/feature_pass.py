@@ -257,9 +257,9 @@ class FeaturePass:
 
     def _stated(self, network: Network) -> dict[str, float]:
         """{"deviation": ...} of a network whose arithmetic is not its reference; measured where this machine has not done so yet."""
-        if network.backend in (backends.TORCH, backends.LITERT):
-            return {}
         extractor = _planned(network)
+        if network.backend in (backends.TORCH, backends.LITERT) or extractor.script:
+            return {}
 
         def measure() -> float:
             exact = _by_torch(network.extractor, self.networks.mode, self.networks.folder, self.device)

@@ -184,13 +184,15 @@ def state_for(
 
 
 def load_script(item: WeightsEntry, located: Located) -> Any:
-    """A graph: the module of a TorchScript file, on the CPU and in evaluation mode, or the bytes of a TensorFlow Lite file. Such a file is a
+    """A graph: the module of a TorchScript file, on the CPU and in evaluation mode, or the bytes of a TensorFlow Lite or ONNX file. Such a file is a
     program: it is run only where the catalogue pins its hash.
 
     Raises InputError (`weights-unsafe`) for a file without a pinned hash or with another one, (`weights-broken`) for one that does not parse.
     """
-    if item.format not in ("torchscript", "tflite"):
-        raise InputError(f"a {item.format} file is no program", code="weights-format", path=located.path, expected="torchscript or tflite")
+    if item.format not in ("torchscript", "tflite", "onnx"):
+        raise InputError(
+            f"a {item.format} file is no graph", code="weights-format", path=located.path, expected="torchscript, tflite or onnx"
+        )
     data = located.path.read_bytes()  # what is hashed is what is run
     digest = hashlib.sha256(data).hexdigest()
     if digest != item.sha256:
@@ -202,7 +204,7 @@ def load_script(item: WeightsEntry, located: Located) -> Any:
             expected=f"sha256 {item.sha256}" if item.sha256 else "an entry of the catalogue that states its sha256",
             hint=f"hvbench weights pull {item.name}",
         )
-    if item.format == "tflite":
+    if item.format != "torchscript":
         return data
     import torch
 

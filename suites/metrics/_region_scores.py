@@ -30,9 +30,10 @@ def over_hands(score: OneFrame, read: Reader, rule: Rule, generated: Frames, tru
     values = np.full(len(truth), np.nan)
     for k in range(len(truth)):
         found = []
-        for side in np.flatnonzero(real.seen[k]):
-            other = mine.points[k, side] if mine.seen[k, side] else None
-            found.append(score(generated[k], truth[k], region(rule, real.points[k, side], other, width, height)))
+        for side in np.flatnonzero(real.there[k]):
+            other = mine.points[k, side][mine.seen[k, side]] if mine.there[k, side] else None
+            points = real.points[k, side][real.seen[k, side]]
+            found.append(score(generated[k], truth[k], region(rule, points, other, width, height)))
         known = [value for value in found if not np.isnan(value)]
         if known:
             values[k] = float(np.mean(known))

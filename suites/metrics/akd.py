@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.errors import Unscored
 from benchmark.model import Metric, Values
 from benchmark.rows import ClipVariant, Found
-from suites.metrics._hands import Hands, Reader, mediapipe, scale
+from suites.metrics._hands import DWPOSE, MEDIAPIPE, By, Hands, Reader, scale
 
 
 def _distances(ours: Hands, theirs: Hands) -> Values:
@@ -18,8 +18,7 @@ def _distances(ours: Hands, theirs: Hands) -> Values:
     n = len(ours.points)
     a = np.concatenate([ours.body, ours.points.reshape(n, -1, 2)], axis=1)
     b = np.concatenate([theirs.body, theirs.points.reshape(n, -1, 2)], axis=1)
-    many = ours.points.shape[2]
-    seen = np.concatenate([ours.body_seen & theirs.body_seen, np.repeat(ours.seen & theirs.seen, many, axis=1)], axis=1)
+    seen = np.concatenate([ours.body_seen & theirs.body_seen, (ours.seen & theirs.seen).reshape(n, -1)], axis=1)
     away = np.sqrt(((a - b) ** 2).sum(axis=-1))
     count = seen.sum(axis=1)
     values: Values = np.where(count > 0, (away * seen).sum(axis=1) / np.maximum(count, 1), np.nan)
@@ -37,7 +36,31 @@ def _score(read: Reader, unit: Literal["px512", "shoulder"], found: Found) -> Va
     return values / float(np.nanmedian(theirs.shoulders))
 
 
-_POINTS = "the 33 landmarks of the body (visibility 0.5) and 21 of each hand (presence 0.5) that both sides see; frames without any are left out and counted"
+def _variants(by: By, points: str) -> tuple[ClipVariant, ...]:
+    both = f"{points} that both sides see; frames without any are left out and counted"
+    return (
+        ClipVariant(
+            id=f"{by.name}-px512",
+            extractor=by.extractor,
+            score=partial(_score, by.read, "px512"),
+            paired=True,
+            left_out="no-person",
+            summary=f"mean distance of a keypoint from the truth's in pixels at a short side of 512, over {both}; mean over points, frames, clips",
+            source="Siarohin et al. 2019, arXiv:2003.00196 (the idea, with another detector); detector and unit are this project's",
+        ),
+        ClipVariant(
+            id=f"{by.name}-shoulder",
+            extractor=by.extractor,
+            score=partial(_score, by.read, "shoulder"),
+            paired=True,
+            left_out="no-person",
+            unit="shoulders",
+            decimals=4,
+            summary=f"as {by.name}-px512, in the truth's median distance between the shoulders, over {both}",
+            source="this project",
+        ),
+    )
+
 
 SPEC = Metric(
     name="akd",
@@ -46,25 +69,7 @@ SPEC = Metric(
     unit="px",
     decimals=2,
     variants=(
-        ClipVariant(
-            id="mediapipe-px512",
-            extractor="mediapipe-holistic",
-            score=partial(_score, mediapipe, "px512"),
-            paired=True,
-            left_out="no-person",
-            summary=f"mean distance of a keypoint from the truth's in pixels at a short side of 512, over {_POINTS}; mean over points, frames, clips",
-            source="Siarohin et al. 2019, arXiv:2003.00196 (the idea, with another detector); detector and unit are this project's",
-        ),
-        ClipVariant(
-            id="mediapipe-shoulder",
-            extractor="mediapipe-holistic",
-            score=partial(_score, mediapipe, "shoulder"),
-            paired=True,
-            left_out="no-person",
-            unit="shoulders",
-            decimals=4,
-            summary=f"as mediapipe-px512, in the truth's median distance between the shoulders, over {_POINTS}",
-            source="this project",
-        ),
+        *_variants(MEDIAPIPE, "the 33 landmarks of the body (visibility 0.5) and 21 of each hand (presence 0.5)"),
+        *_variants(DWPOSE, "the main person's 133 points (raw score at least 0.3) of body, feet, face and hands"),
     ),
 )

@@ -6,13 +6,23 @@ from functools import partial
 
 from benchmark.model import Metric, Values
 from benchmark.rows import ClipVariant, Found
-from suites.metrics._hands import Reader, mediapipe
+from suites.metrics._hands import DWPOSE, MEDIAPIPE, MOST, By, Reader
 
 
 def _any(read: Reader, found: Found) -> Values:
     """(n,) 1 where a hand is there, else 0."""
-    values: Values = read(found.generated).seen.any(axis=1).astype(float)
+    values: Values = read(found.generated).there.any(axis=1).astype(float)
     return values
+
+
+def _variant(by: By, when: str) -> ClipVariant:
+    return ClipVariant(
+        id=f"{by.name}-hand",
+        extractor=by.extractor,
+        score=partial(_any, by.read),
+        summary=f"share of frames in which {when}",
+        source="this project",
+    )
 
 
 SPEC = Metric(
@@ -21,12 +31,7 @@ SPEC = Metric(
     higher_is_better=True,
     decimals=3,
     variants=(
-        ClipVariant(
-            id="mediapipe-hand",
-            extractor="mediapipe-holistic",
-            score=partial(_any, mediapipe),
-            summary="share of frames in which MediaPipe finds at least one hand with a presence of 0.5",
-            source="this project",
-        ),
+        _variant(MEDIAPIPE, "MediaPipe finds at least one hand with a presence of 0.5"),
+        _variant(DWPOSE, f"DWPose sees at least {MOST} of the 21 points of one of the main person's hands (raw score at least 0.3)"),
     ),
 )

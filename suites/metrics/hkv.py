@@ -9,7 +9,7 @@ import numpy as np
 from benchmark.errors import Unscored
 from benchmark.model import Metric
 from benchmark.rows import ClipVariant, Found
-from suites.metrics._hands import Reader, mediapipe, scale, some
+from suites.metrics._hands import DETECTORS, By, Reader, scale, some
 from suites.people._spread import FEWEST, displacement, variance
 
 
@@ -24,7 +24,7 @@ def _wrist(read: Reader, found: Found) -> float:
     if np.isfinite(hands.shoulders).sum() < FEWEST:
         raise Unscored("no-shoulders", f"both shoulders are seen in {int(np.isfinite(hands.shoulders).sum())} frames, {FEWEST} are needed")
     unit = float(np.nanmedian(hands.shoulders))
-    return some(variance((hands.points - hands.points[:, :, :1]) / unit, hands.seen))
+    return some(variance((hands.points - hands.points[:, :, :1]) / unit, hands.seen & hands.seen[:, :, :1]))
 
 
 def _displacement(read: Reader, found: Found) -> float:
@@ -33,10 +33,42 @@ def _displacement(read: Reader, found: Found) -> float:
 
 
 _NAMED = "the name and the idea are CyberHost's (arXiv:2409.01876), which publishes no definition: this one is this project's"
-_OVER = (
-    f"keypoints of a hand that MediaPipe sees (presence 0.5) in at least {FEWEST} frames; mean over keypoints, then over the hands; no such hand leaves "
-    "the clip unscored"
-)
+
+
+def _variants(by: By) -> tuple[ClipVariant, ...]:
+    over = (
+        f"keypoints {by.words} in at least {FEWEST} frames; mean over keypoints, then over the hands; no such hand leaves the clip unscored"
+    )
+    return (
+        ClipVariant(
+            id=f"{by.name}-px512",
+            extractor=by.extractor,
+            score=partial(_absolute, by.read),
+            summary=f"var_t x + var_t y (ddof 0) in pixels at a short side of 512, over the {over}",
+            source=_NAMED,
+        ),
+        ClipVariant(
+            id=f"{by.name}-wrist",
+            extractor=by.extractor,
+            score=partial(_wrist, by.read),
+            unit="shoulders2",
+            decimals=4,
+            summary=f"as {by.name}-px512, but positions relative to the wrist, in the clip's median distance between the shoulders: how much the fingers "
+            f"move, wherever the arm is and however large the person; over the {over}",
+            source=_NAMED,
+        ),
+        ClipVariant(
+            id=f"{by.name}-displacement",
+            extractor=by.extractor,
+            score=partial(_displacement, by.read),
+            unit="px/frame",
+            decimals=2,
+            summary="mean way of a keypoint between neighbouring frames in pixels at a short side of 512: the displacement that some papers mean by the same "
+            f"name; over the {over}",
+            source=_NAMED,
+        ),
+    )
+
 
 SPEC = Metric(
     name="hkv",
@@ -44,33 +76,5 @@ SPEC = Metric(
     higher_is_better=None,
     unit="px2",
     decimals=1,
-    variants=(
-        ClipVariant(
-            id="mediapipe-px512",
-            extractor="mediapipe-holistic",
-            score=partial(_absolute, mediapipe),
-            summary=f"var_t x + var_t y (ddof 0) in pixels at a short side of 512, over the {_OVER}",
-            source=_NAMED,
-        ),
-        ClipVariant(
-            id="mediapipe-wrist",
-            extractor="mediapipe-holistic",
-            score=partial(_wrist, mediapipe),
-            unit="shoulders2",
-            decimals=4,
-            summary="as mediapipe-px512, but positions relative to the wrist, in the clip's median distance between the shoulders: how much the fingers "
-            f"move, wherever the arm is and however large the person; over the {_OVER}",
-            source=_NAMED,
-        ),
-        ClipVariant(
-            id="mediapipe-displacement",
-            extractor="mediapipe-holistic",
-            score=partial(_displacement, mediapipe),
-            unit="px/frame",
-            decimals=2,
-            summary="mean way of a keypoint between neighbouring frames in pixels at a short side of 512: the displacement that some papers mean by the same "
-            f"name; over the {_OVER}",
-            source=_NAMED,
-        ),
-    ),
+    variants=tuple(variant for by in DETECTORS for variant in _variants(by)),
 )

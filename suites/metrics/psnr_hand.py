@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.model import Metric
 from benchmark.rows import RegionVariant
-from suites.metrics._hands import mediapipe
+from suites.metrics._hands import DETECTORS
 from suites.metrics._region_scores import WHERE, over_hands
 from suites.people._regions import Mask
 
@@ -31,14 +31,15 @@ SPEC = Metric(
     decimals=2,
     variants=tuple(
         RegionVariant(
-            id=f"mediapipe-{rule}",
-            extractor="mediapipe-holistic",
-            score=partial(over_hands, _over, mediapipe, rule),
+            id=f"{by.name}-{rule}",
+            extractor=by.extractor,
+            score=partial(over_hands, _over, by.read, rule),
             left_out="no-hand-or-identical",
-            summary=f"20 log10(255 / sqrt(mse)) over the pixels of {where}; each hand one sample, then the frame, then the clip; frames in whose truth "
-            "MediaPipe sees no hand, or whose hands are equal to the bit, are left out and counted",
+            summary=f"20 log10(255 / sqrt(mse)) over the pixels of {where}; each hand one sample, then the frame, then the clip; the keypoints "
+            f"{by.words}; frames in whose truth there is no hand, or whose hands are equal to the bit, are left out and counted",
             source="IPA (arXiv:2605.07545) names the metric and publishes no definition: this one is this project's",
         )
+        for by in DETECTORS
         for rule, where in WHERE.items()
     ),
 )

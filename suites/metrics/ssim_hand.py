@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.model import Metric
 from benchmark.rows import RegionVariant
-from suites.metrics._hands import NO_HAND, mediapipe
+from suites.metrics._hands import DETECTORS, NO_HAND
 from suites.metrics._region_scores import WHERE, over_hands
 from suites.metrics.ssim import gaussian_maps
 from suites.people._regions import Mask
@@ -37,14 +37,15 @@ SPEC = Metric(
     decimals=4,
     variants=tuple(
         RegionVariant(
-            id=f"mediapipe-{rule}",
-            extractor="mediapipe-holistic",
-            score=partial(over_hands, _over, mediapipe, rule),
+            id=f"{by.name}-{rule}",
+            extractor=by.extractor,
+            score=partial(over_hands, _over, by.read, rule),
             left_out=NO_HAND,
             min_size=2 * _BORDER + 1,
-            summary=f"{_MAP}; the region is {where}; frames in whose truth MediaPipe sees no hand are left out and counted",
+            summary=f"{_MAP}; the region is {where}; the keypoints {by.words}; frames in whose truth there is no hand are left out and counted",
             source="IPA (arXiv:2605.07545) names the metric and publishes no definition: this one is this project's",
         )
+        for by in DETECTORS
         for rule, where in WHERE.items()
     ),
 )

@@ -11,23 +11,31 @@ FEWEST = 8
 
 
 def variance(points: Floats, seen: NDArray[np.bool_]) -> float | None:
-    """points (n, groups, k, 2); seen (n, groups) is the group (a hand) there?
+    """points (n, groups, k, 2); seen (n, groups, k).
 
-    For every keypoint var_t x + var_t y (ddof 0) over the frames in which it is seen; mean over keypoints, then over the groups seen in at
-    least `FEWEST` frames. None where there is no such group. Unit: that of the points, squared.
+    For every keypoint seen in at least `FEWEST` frames var_t x + var_t y (ddof 0) over those frames; mean over a group's (a hand's) keypoints, then
+    over the groups that have any. None where there is no such group. Unit: that of the points, squared.
     """
-    found = [float(points[seen[:, g], g].var(axis=0).sum(axis=-1).mean()) for g in range(points.shape[1]) if seen[:, g].sum() >= FEWEST]
+    found = []
+    for g in range(points.shape[1]):
+        many = [k for k in range(points.shape[2]) if seen[:, g, k].sum() >= FEWEST]
+        if many:
+            found.append(np.mean([points[seen[:, g, k], g, k].var(axis=0).sum() for k in many]))
     return float(np.mean(found)) if found else None
 
 
 def displacement(points: Floats, seen: NDArray[np.bool_]) -> float | None:
-    """Mean length of a keypoint's way between neighbouring frames in which its group is seen; mean over keypoints and steps, then groups with at
-    least `FEWEST` - 1 steps. None where there is no such group. Unit: that of the points.
+    """Mean length of a keypoint's way between neighbouring frames that both show it, over its steps, where there are at least `FEWEST` - 1; mean over a
+    group's keypoints, then groups. None where there is no such group. Unit: that of the points.
     """
     found = []
     for g in range(points.shape[1]):
-        steps = seen[1:, g] & seen[:-1, g]
-        if steps.sum() >= FEWEST - 1:
-            way = points[1:, g][steps] - points[:-1, g][steps]
-            found.append(float(np.sqrt((way * way).sum(axis=-1)).mean()))
+        ways = []
+        for k in range(points.shape[2]):
+            steps = seen[1:, g, k] & seen[:-1, g, k]
+            if steps.sum() >= FEWEST - 1:
+                way = points[1:, g, k][steps] - points[:-1, g, k][steps]
+                ways.append(np.sqrt((way * way).sum(axis=-1)).mean())
+        if ways:
+            found.append(np.mean(ways))
     return float(np.mean(found)) if found else None

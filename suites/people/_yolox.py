@@ -74,10 +74,11 @@ def decode(raw: Floats) -> Floats:
     if raw.ndim != 3 or raw.shape[:2] != (1, ANCHORS) or raw.shape[2] < 6:
         raise ValueError(f"the detector gives (1, {ANCHORS}, 5 + classes), not {raw.shape}")
     cells, strides = _grid()
-    decoded: Floats = raw[0].astype(np.float32)
+    decoded: NDArray[Any] = raw[0].astype(np.float32)
     decoded[:, :2] = (decoded[:, :2] + cells) * strides
     decoded[:, 2:4] = np.exp(decoded[:, 2:4]) * strides
-    return decoded
+    result: Floats = decoded
+    return result
 
 
 def boxes_and_scores(decoded: Floats, ratio: float) -> tuple[Floats, Floats]:
