@@ -84,7 +84,7 @@ def decode(raw: Floats) -> Floats:
 def boxes_and_scores(decoded: Floats, ratio: float) -> tuple[Floats, Floats]:
     """((8400, 4) x1, y1, x2, y2 in pixels of the picture, not clipped to it; (8400, classes) objectness times class score)."""
     centre, half = decoded[:, :2], decoded[:, 2:4] / np.float32(2)
-    boxes: Floats = np.concatenate([centre - half, centre + half], axis=1) / np.float32(ratio)
+    boxes: Floats = (np.concatenate([centre - half, centre + half], axis=1) / np.float32(ratio)).astype(np.float32, copy=False)
     scores: Floats = decoded[:, 4:5] * decoded[:, 5:]
     return boxes, scores
 
