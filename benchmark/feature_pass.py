@@ -20,7 +20,7 @@ from benchmark.media import VideoInfo
 from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
 from benchmark.plan import Network
 from benchmark.registry import find, registry
-from benchmark.rows import ClipVariant, RegionVariant, thinned
+from benchmark.rows import ClipVariant, RegionVariant
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
@@ -151,17 +151,17 @@ class FeaturePass:
         fps: float | None,
     ) -> _Sequence:
         keep = None
-        if extractor.rate is not None and fps is not None:
+        if extractor.sample is not None and fps is not None:
             keep = np.zeros(len(frames), np.bool_)
-            keep[thinned(len(frames), fps, extractor.rate)] = True
+            keep[np.asarray(extractor.sample(len(frames), fps), np.int64)] = True
             frames = tuple(frame for frame, kept in zip(frames, keep, strict=True) if kept)
         network = self.networks.planned[extractor.id]
         numerics = machine.numerics(self.device, network.backend)
         key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=network.sha256, machine=numerics)
         rows = rows_of(extractor, len(frames))
         sequence = self._sequences.setdefault(key, _Sequence(None, key, rows, keep=keep))
-        if extractor.rate is not None and fps is None:
-            sequence.failed = Unscored("fps-unknown", f"{extractor.id} looks {extractor.rate:g} times a second: --fps NAME=F")
+        if extractor.sample is not None and fps is None:
+            sequence.failed = Unscored("fps-unknown", f"{extractor.id} chooses frames by their time: --fps NAME=F")
         if rows == 0:
             needed = max(extractor.window, extractor.minimum)
             sequence.failed = Unscored("too-short", f"{extractor.id} needs {needed} frames, {len(frames)} are compared")

@@ -6,7 +6,7 @@ A *unit* is one (adapter, case, seed). A number's full name is `suite/split : pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -197,7 +197,7 @@ class Extractor:
 
     window: frames per network input (1 = images, 0 = the whole clip as one input, batch then 1). stride: frames between two windows' starts.
     tail: what becomes of frames after the last whole window: dropped, or filled up by repeating the last frame. pool: `mean` = one row a clip, the
-    mean of its windows' rows. rate: frames are first thinned to so many a second (rows.thinned). minimum: fewer frames than this leave the clip unscored.
+    mean of its windows' rows. sample(frames, fps): numbers of the frames that enter at all. minimum: fewer frames than this leave the clip unscored.
     batch: number of inputs in every forward, a constant; the last batch is padded by repetition and the padding's results are dropped.
     preprocess: (n, h, w, 3) frames on 0..255 -> (n, ...) network inputs, frame by frame. weights: name in the catalogue (None = none), or
     several: `build` then gets {name: state}.
@@ -221,7 +221,7 @@ class Extractor:
     rename: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]] | None = None
     window: int = 1
     stride: int = 1
-    rate: float | None = None
+    sample: Callable[[int, float], Sequence[int] | NDArray[np.int64]] | None = None
     tail: Literal["drop", "repeat-last"] = "drop"
     pool: Literal["none", "mean"] = "none"
     minimum: int = 1

@@ -6,6 +6,7 @@ A small extractor is registered for the test: its row is (frame's mean level, it
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +201,16 @@ def test_an_extractor_with_a_rate_sees_the_thinned_frames(two: Study, register: 
     made = Counter()
     common: dict[str, Any] = {"summary": "a test's", "source": "here"}
     register(
-        Extractor(id="zz-slow", version=1, dimension=2, batch=1, rate=2.0, preprocess=lambda frames: frames, build=made, **common),
+        Extractor(
+            id="zz-slow",
+            version=1,
+            dimension=2,
+            batch=1,
+            sample=partial(thinned, rate=2.0),
+            preprocess=lambda frames: frames,
+            build=made,
+            **common,
+        ),
         Metric(
             name="zy",
             title="zy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from benchmark.model import Extractor, Frames
 from benchmark.resize import short_side
+from benchmark.rows import thinned
 from suites.networks._flow import dis
 from suites.networks._mediapipe import Lite
 from suites.people._dynamics import WIDTH, dynamics
@@ -55,7 +57,7 @@ SPEC = Extractor(
     batch=1,
     window=2,
     minimum=2,
-    rate=RATE,
+    sample=partial(thinned, rate=RATE),
     preprocess=preprocess,
     build=build,
     weights="mediapipe-selfie-segmentation",

@@ -16,7 +16,6 @@ from benchmark.api import run
 from benchmark.features import Node
 from benchmark.media import decode, probe
 from benchmark.registry import registry
-from benchmark.rows import thinned
 
 pytestmark = [pytest.mark.speed, pytest.mark.real_weights]
 TURNS = 3
@@ -59,16 +58,13 @@ def test_one_pass_of_a_network(name: str, clips: Path, weights_folder: Path, tmp
         start = time.perf_counter()
         for path in sorted(clips.iterdir()):
             node, info, seen = Node(extractor, forward, []), probe(path), 0
-            kept = (
-                set(range(info.frames))
-                if extractor.rate is None
-                else set(thinned(info.frames, float(info.fps or 0), extractor.rate).tolist())
-            )
+            chosen = range(info.frames) if extractor.sample is None else extractor.sample(info.frames, float(info.fps or 0))
+            kept = set(np.asarray(chosen).tolist())
             for chunk in decode(info):
-                chosen = [k for k in range(len(chunk)) if seen + k in kept]
+                mine = [k for k in range(len(chunk)) if seen + k in kept]
                 seen += len(chunk)
-                if chosen:
-                    node.push(chunk[chosen])
+                if mine:
+                    node.push(chunk[mine])
             node.finish()
         return time.perf_counter() - start
 
