@@ -24,7 +24,8 @@ def _wrist(read: Reader, found: Found) -> float:
     if np.isfinite(hands.shoulders).sum() < FEWEST:
         raise Unscored("no-shoulders", f"both shoulders are seen in {int(np.isfinite(hands.shoulders).sum())} frames, {FEWEST} are needed")
     unit = float(np.nanmedian(hands.shoulders))
-    return some(variance((hands.points - hands.points[:, :, :1]) / unit, hands.seen & hands.seen[:, :, :1]))
+    # The wrist itself cannot move against itself and does not count.
+    return some(variance((hands.points - hands.points[:, :, :1])[:, :, 1:] / unit, (hands.seen & hands.seen[:, :, :1])[:, :, 1:]))
 
 
 def _displacement(read: Reader, found: Found) -> float:
@@ -53,7 +54,7 @@ def _variants(by: By) -> tuple[ClipVariant, ...]:
             score=partial(_wrist, by.read),
             unit="shoulders2",
             decimals=4,
-            summary=f"as {by.name}-px512, but positions relative to the wrist, in the clip's median distance between the shoulders: how much the fingers "
+            summary=f"as {by.name}-px512, but positions of the 20 others relative to the wrist, in the clip's median distance between the shoulders: how much the fingers "
             f"move, wherever the arm is and however large the person; over the {over}",
             source=_NAMED,
         ),

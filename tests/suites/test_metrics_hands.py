@@ -96,8 +96,8 @@ def test_relative_to_the_wrist_a_moved_hand_does_not_move() -> None:
     assert score("hkv@mediapipe-wrist", rows(swinging(30), None)) == pytest.approx(0, abs=1e-6)
     fingers = swinging(0)
     fingers[:, 8] += 8 * np.stack([np.cos(2 * np.pi * np.arange(N) / N), np.sin(2 * np.pi * np.arange(N) / N)], axis=1)
-    # One of 21 points on a circle of 8 pixels, shoulders 80 pixels apart.
-    assert score("hkv@mediapipe-wrist", rows(fingers, None)) == pytest.approx((8 / 80) ** 2 / 21, rel=1e-3)
+    # One of 20 points on a circle of 8 pixels, shoulders 80 pixels apart.
+    assert score("hkv@mediapipe-wrist", rows(fingers, None)) == pytest.approx((8 / 80) ** 2 / 20, rel=1e-3)
 
 
 def test_a_hand_seen_too_seldom_has_no_variance() -> None:
