@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from benchmark import plan as planning
 from benchmark.errors import InputError
+from benchmark.feature_pass import Resting
 from benchmark.features import rows_of
 from benchmark.media import VideoInfo, crop_box, probe
 from benchmark.model import FeatureVariant, SetVariant, Source
@@ -80,18 +81,27 @@ def _count(spec: Spec, todo: planning.Plan) -> _Counts:
                 if key not in seen and theirs != target:
                     counts.resizes += truth.frames
                 seen.add(key)
-                for extractor in {
-                    getattr(v, "extractor", "")
-                    for kind in (SetVariant, FeatureVariant, ClipVariant, RegionVariant)
-                    for _, v in view.of(kind)
-                }:
-                    rows = rows_of(registry().extractors[extractor].item, len(matched.truth))
+                for extractor, both in _resting(view).items():
+                    item = registry().extractors[extractor].item
+                    chosen = len(matched.truth)
+                    if item.sample is not None and truth.fps:
+                        chosen = len(item.sample(chosen, float(truth.fps)))
+                    rows = rows_of(item, chosen)
                     counts.forwards[extractor] += rows
                     shared = (extractor, matched.truth, target, view.rules.size.filter)
-                    if shared not in seen:
+                    if both and shared not in seen:
                         counts.forwards[extractor] += rows
                     seen.add(shared)
     return counts
+
+
+def _resting(view: planning.View) -> dict[str, bool]:
+    """{extractor: are the truth's rows needed too?} of a view's variants."""
+    kinds: list[tuple[str, Resting]] = [*view.of(SetVariant), *view.of(FeatureVariant), *view.of(RegionVariant), *view.of(ClipVariant)]
+    found: dict[str, bool] = {}
+    for _, variant in kinds:
+        found[variant.extractor] = found.get(variant.extractor, False) or not isinstance(variant, ClipVariant) or variant.paired
+    return found
 
 
 def _look(clip: Clip | None, counts: _Counts) -> VideoInfo | None:

@@ -19,8 +19,10 @@ from benchmark.api import run
 from benchmark.errors import Unscored
 from benchmark.media import decode, probe
 from benchmark.model import Extractor, Frames, Metric, Values
+from benchmark.plan_text import describe
 from benchmark.record import load
 from benchmark.registry import registry
+from benchmark.request import Request
 from benchmark.rows import ClipVariant, Found, RegionVariant, Rows, thinned
 from tests.make import Study, row, study
 
@@ -180,6 +182,25 @@ def test_rows_are_stored_and_a_finished_run_reads_them(two: Study, counter: Coun
     assert once == sum(len(clip(two.root / "a", name)) for name in ("one", "two"))
     run(**words, metrics=["zz@clip", "zz@frames"], out=tmp_path / "second")
     assert counter.calls == once
+
+
+def test_a_plan_counts_what_a_run_computes(two: Study, counter: Counter, tmp_path: Path) -> None:
+    """The truth's rows only where something needs them."""
+    for names in (["zz@clip"], ["zz@clip", "zz@paired"], ["zz@region"]):
+        request = Request(suite="tiktok", truth=two.root / "truth", outputs={m: two.root / m for m in two.methods}, metrics=tuple(names))
+        (line,) = (line for line in describe(request) if line.startswith("network zz-facts"))
+        before = counter.calls
+        run(
+            suite="tiktok",
+            truth=two.root / "truth",
+            outputs={m: two.root / m for m in two.methods},
+            metrics=names,
+            out=tmp_path / f"run-{names[-1]}",
+        )
+        expected = counter.calls - before
+        if names == ["zz@clip", "zz@paired"]:
+            expected += sum(len(clip(two.root / m, c)) for m in two.methods for c in ("one", "two"))  # there already, from the run before
+        assert line.startswith(f"network zz-facts: {expected} inputs"), names
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def _variants(by: By) -> tuple[ClipVariant, ...]:
             score=partial(_wrist, by.read),
             unit="shoulders2",
             decimals=4,
-            summary=f"as {by.name}-px512, but positions of the 20 others relative to the wrist, in the clip's median distance between the shoulders: how much the fingers "
-            f"move, wherever the arm is and however large the person; over the {over}",
+            summary=f"as {by.name}-px512, but positions of the 20 others relative to the wrist, in the clip's median distance between the shoulders: how "
+            f"much the fingers move, wherever the arm is and however large the person; over the {over}",
             source=_NAMED,
         ),
         ClipVariant(
