@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from fractions import Fraction
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark import backends, machine
-from benchmark.errors import Unscored
+from benchmark.errors import InputError, Unscored
 from benchmark.features import Node, Shards, ShardWriter, feature_key, rows_of
 from benchmark.live import Pairs
-from benchmark.media import VideoInfo
+from benchmark.media import VideoInfo, from_second, read_sound
 from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
 from benchmark.plan import Network
 from benchmark.registry import find, registry
@@ -122,11 +124,10 @@ class FeaturePass:
                 continue
             assert runner.sha256 is not None
             fps = track_rate(runner, truth)
-            ours = self._sequence(
-                extractor, runner.sha256, track.pairing.generated, _look(runner.source.crop, track), stored, bool(live), fps
-            )
+            look, hear = _look(runner.source.crop, track), heard(runner, track, job, fps) if extractor.sound else None
+            ours = self._sequence(extractor, runner.sha256, track.pairing.generated, look, stored, bool(live), fps, hear)
             theirs = None
-            if truth is not None and both:
+            if truth is not None and both and not extractor.sound:
                 assert job.case.truth is not None
                 theirs = self._sequence(
                     extractor, str(job.truth_sha256), track.pairing.truth, _look(job.case.truth.crop, track), stored, bool(live), fps
@@ -149,7 +150,10 @@ class FeaturePass:
         stored: bool,
         live: bool,
         fps: float | None,
+        hear: NDArray[np.int16] | Unscored | None = None,
     ) -> _Sequence:
+        if isinstance(hear, np.ndarray):
+            look = {**look, "sound": hashlib.sha256(np.ascontiguousarray(hear, "<i2").tobytes()).hexdigest()}
         keep = None
         if extractor.sample is not None and fps is not None:
             keep = np.zeros(len(frames), np.bool_)
@@ -169,6 +173,8 @@ class FeaturePass:
             sequence.failed = Unscored(
                 "too-long", f"{extractor.id} takes the whole clip at once: {len(frames)} frames, --max-frames {self.networks.max_frames}"
             )
+        if isinstance(hear, Unscored):
+            sequence.failed = hear
         if sequence.failed is not None:
             return sequence
         missing = stored and rows > 0 and sequence.writer is None and not self.shards.has(key)
@@ -178,7 +184,9 @@ class FeaturePass:
             except Unscored as reason:
                 sequence.failed = reason
                 return sequence
-            sequence.node = Node(extractor, loaded, [])
+            sequence.node = Node(
+                extractor, loaded if hear is None else partial(cast("Callable[..., NDArray[np.float32]]", loaded), sound=hear), []
+            )
         if missing:
             assert sequence.node is not None
             sequence.writer = self.shards.writer(key, rows, extractor.dimension)
@@ -304,6 +312,26 @@ def track_rate(runner: Runner, truth: VideoInfo | None) -> float | None:
     assert runner.info is not None
     rate = truth.fps if truth is not None else runner.source.fps or runner.info.fps
     return float(rate) if rate else None
+
+
+def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None) -> NDArray[np.int16] | Unscored:
+    """The sound from the first compared frame on: the clip's own, else the case's, which runs with the truth. Or why there is none."""
+    assert runner.info is not None
+    if fps is None:
+        return Unscored("fps-unknown", "where its sound belongs cannot be told: --fps NAME=F")
+    rate = Fraction(fps).limit_denominator(100_000)
+    try:
+        if runner.info.has_audio:
+            own = Fraction(runner.source.fps or runner.info.fps or rate)
+            return from_second(read_sound(runner.info.path), track.pairing.generated[0] / own)
+        if job.case.audio is None:
+            return Unscored("no-audio", "neither the clip nor its case has sound")
+        first = track.pairing.truth[0] if track.pairing.truth else track.pairing.generated[0]
+        return from_second(read_sound(job.case.audio), first / rate)
+    except Unscored as reason:
+        return reason
+    except InputError as error:
+        return Unscored(error.code, str(error))
 
 
 def _look(crop: Rect | None, track: Track) -> dict[str, Any]:

@@ -199,12 +199,12 @@ class Extractor:
     tail: what becomes of frames after the last whole window: dropped, or filled up by repeating the last frame. pool: `mean` = one row a clip, the
     mean of its windows' rows. sample(frames, fps): numbers of the frames that enter at all. minimum: fewer frames than this leave the clip unscored.
     batch: number of inputs in every forward, a constant; the last batch is padded by repetition and the padding's results are dropped.
-    preprocess: (n, h, w, 3) frames on 0..255 -> (n, ...) network inputs, frame by frame. weights: name in the catalogue (None = none), or
-    several: `build` then gets {name: state}.
-    shapes: {tensor name: shape} the network is built from. rename(tensors): the file's names -> those of `shapes` (a prefix stripped, a
-    classifier left out). build(state, device): state is {tensor name: float32 array} -> a Forward. script: the weights are a graph (TorchScript,
-    TensorFlow Lite), run only where the catalogue pins its hash; `build` then gets the module or the bytes. exports: `build` gives a
-    backends.TorchForward whose input has one shape, so that onnxruntime can run it. dimension: d. store: features go to shards.
+    preprocess: (n, h, w, 3) frames on 0..255 -> (n, ...) network inputs, frame by frame. weights: name in the catalogue, or several: `build` then
+    gets {name: state}. shapes: {tensor name: shape} the network is built from. rename(tensors): the file's names -> those of `shapes` (a prefix
+    stripped, a classifier left out). build(state, device): state is {tensor name: float32 array} -> a Forward. script: the weights are a graph
+    (TorchScript, TensorFlow Lite, ONNX), run only where the catalogue pins its hash; `build` then gets the module or the bytes. exports: `build`
+    gives a backends.TorchForward whose input has one shape, so that onnxruntime can run it. dimension: d. sound: the Forward takes (batch, sound),
+    int16 samples at 16 kHz from the first compared frame on. store: features go to shards.
     version: raised whenever code changes a bit of the result; it is part of every feature's key.
     """
 
@@ -227,6 +227,7 @@ class Extractor:
     minimum: int = 1
     script: bool = False
     exports: bool = False
+    sound: bool = False
     store: bool = True
 
     @property

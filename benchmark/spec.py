@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ class Spec:
     device: str
     backend: str
     references: Mapping[str, str]
+    sounds: Mapping[str, str] = field(default_factory=dict)
     max_frames: int = 512
     notes: tuple[str, ...] = ()
 
@@ -103,6 +104,7 @@ class Spec:
             "reference": self.references.get(case.id),
             "reference_frame": case.reference_frame,
             "prompt": case.prompt,
+            **({"sound": self.sounds[case.id]} if case.id in self.sounds else {}),
             "outputs": {m.name: _clip_json(self.outputs[m.name, case.id]) for m in self.methods if (m.name, case.id) in self.outputs},
         }
 
@@ -215,6 +217,7 @@ def resolve(request: Request, hashes: HashCache | None = None, say: Callable[[st
         backend=request.backend,
         max_frames=request.max_frames,
         references={case.id: hashes.sha256(case.reference) for case in found.cases if case.reference and case.reference.exists()},
+        sounds={case.id: hashes.sha256(case.audio) for case in found.cases if case.audio and case.audio.exists()},
         notes=tuple(notes),
     )
 

@@ -12,18 +12,22 @@ from benchmark.media.images import read as read_image
 from benchmark.media.listing import list_clips, scan_clips
 from benchmark.media.picture import write_png
 from benchmark.media.probe import VideoInfo, probe
+from benchmark.media.sound import Sound, from_second, read_sound
 
 __all__ = [
     "HashCache",
+    "Sound",
     "VideoInfo",
     "crop_box",
     "decode",
     "decode_ahead",
     "encode",
+    "from_second",
     "list_clips",
     "parse_rect",
     "probe",
     "read_image",
+    "read_sound",
     "scan_clips",
     "sha256_clip",
     "sha256_file",

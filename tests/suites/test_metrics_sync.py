@@ -1,0 +1,112 @@
+"""Sync-C, Sync-D and the offset through whole runs: frozen numbers of the original from files, where the sound comes from, and why there is no number."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmark.api import run
+from benchmark.errors import Unscored
+from benchmark.model import Unit
+from benchmark.record import Record
+from benchmark.weights import seeded_tensor
+from suites.embedded._speech import write_wav
+from suites.networks.syncnet import build, floats, preprocess
+from suites.sync._distances import summarise
+from tests.formula import frames, weight, weights
+from tests.formula_audio import waveform
+from tests.frozen import fixture
+from tests.make import movie, write
+
+FROZEN = fixture("syncnet_evaluate")
+NAMES = ["sync-c@wav2lip-wholeframe", "sync-d@wav2lip-wholeframe", "sync-offset@wav2lip-wholeframe"]
+
+
+def frozen_state() -> dict[str, NDArray[np.float32]]:
+    """Weights by formula, last layers scaled and biases shared, as the frozen scores have them."""
+    state = {name: np.asarray(value, np.float32) for name, value in weights(floats()).items()}
+    for branch, divisor in (("lip", 128), ("aud", 64)):
+        state[f"netfc{branch}.3.weight"] = state[f"netfc{branch}.3.weight"] / np.float32(divisor)
+        state[f"netfc{branch}.3.bias"] = (64 * weight("syncnet.shared.bias", (1024,))).astype(np.float32)
+    return state
+
+
+def test_frozen_scores_of_40_frames() -> None:
+    """The original's distances, within 1e-5 relative, and its confidence and offset, through the extractor."""
+    clip = frames("truth", 40, 224, 224, 0)
+    means = build(frozen_state(), "cpu")(preprocess(clip)[None], sound=waveform(129 * 640)[: 40 * 640])
+    expected = FROZEN["outputs"]["40"]
+    assert means.shape == (1, 31)
+    assert means[0] == pytest.approx(expected["mean_distances"], rel=1e-5)
+    score = summarise(means)
+    assert score.offset == expected["offset"]
+    assert score.distance == pytest.approx(expected["min_distance"], rel=1e-5)
+    assert score.confidence == pytest.approx(expected["confidence"], abs=1e-3)
+
+
+def test_frames_are_squashed() -> None:
+    assert preprocess(np.zeros((2, 48, 64, 3), np.float32)).shape == (2, 224, 224, 3)
+
+
+def scored(record: Record, case: str) -> dict[str, Any]:
+    values: dict[str, Any] = next(iter(record.journal[Unit("m", case)]["values"].values()))
+    return values
+
+
+def cases(path: Path, audio: dict[str, str]) -> Path:
+    """A cases.toml with a sound for some clips."""
+    lines = ["format = 1", 'suite = "tiktok"']
+    for name in ("one", "two"):
+        lines += ["[[case]]", f'id = "{name}"', *([f'audio = "{audio[name]}"'] if name in audio else [])]
+        lines += [f'outputs = {{ m = {{ path = "m/{name}.mkv" }} }}']
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_a_run_with_sound_beside_the_clips(tmp_path: Path) -> None:
+    """Seeded weights: the run's numbers are those of the network on the same frames and samples; another sound is another run; none is a reason."""
+    clip = movie(1, 26, 40, 40)  # more windows than offsets, or at some offset every comparison would be with zeros
+    for name in ("one", "two"):
+        write(tmp_path / "m" / f"{name}.mkv", clip, rate=25)
+    samples = waveform(26 * 640)
+    write_wav(tmp_path / "one.wav", samples)
+    file = cases(tmp_path / "cases.toml", {"one": "one.wav"})
+    record = run(cases_file=file, metrics=NAMES, weights="seeded", out=tmp_path / "run")
+    state = {name: seeded_tensor(name, shape) for name, shape in floats().items()}
+    expected = summarise(build(state, "cpu")(preprocess(clip)[None], sound=samples))
+    one, two = scored(record, "one"), scored(record, "two")
+    assert one[NAMES[0]]["value"] == pytest.approx(expected.confidence, rel=1e-5)
+    assert one[NAMES[1]]["value"] == pytest.approx(expected.distance, rel=1e-6)
+    assert one[NAMES[2]]["value"] == expected.offset
+    assert {two[name]["reason"] for name in NAMES} == {"no-audio"}
+    (row,) = (r for r in record.scores if f"{r['metric']}@{r['variant']}" == NAMES[0])
+    assert (row["n_clips"], row["n_failed"]) == (1, 1)
+    assert "seeded-1" in row["flags"]
+
+    first = json.loads((tmp_path / "run" / "run.json").read_text())["spec_sha256"]
+    write_wav(tmp_path / "one.wav", samples[::-1].copy())
+    again = run(cases_file=file, metrics=NAMES, weights="seeded", out=tmp_path / "again")
+    assert again.header["spec_sha256"] != first
+    assert scored(again, "one")[NAMES[1]]["value"] != one[NAMES[1]]["value"]
+
+
+def test_too_little_of_either(tmp_path: Path) -> None:
+    clip = movie(1, 9, 40, 40)
+    write(tmp_path / "m" / "one.mkv", clip, rate=25)
+    write(tmp_path / "m" / "two.mkv", clip[:5], rate=25)
+    write_wav(tmp_path / "one.wav", waveform(5 * 640))
+    write_wav(tmp_path / "two.wav", waveform(9 * 640))
+    record = run(
+        cases_file=cases(tmp_path / "cases.toml", {"one": "one.wav", "two": "two.wav"}),
+        metrics=NAMES,
+        weights="seeded",
+        out=tmp_path / "run",
+    )
+    assert {scored(record, case)[NAMES[0]]["reason"] for case in ("one", "two")} == {"too-short"}
+    with pytest.raises(Unscored, match="too-short"):
+        build({name: seeded_tensor(name, shape) for name, shape in floats().items()}, "cpu")(preprocess(clip)[None], sound=waveform(1000))
