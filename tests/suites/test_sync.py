@@ -217,6 +217,12 @@ def test_frames_stay_in_order_and_near_their_time(fps: float, version: Version) 
     assert len(places) == 90 or fps > 25 or version == "7.0"
 
 
+def test_which_frames_16_a_second_show() -> None:
+    """By hand: frame k is due at 1.5625 k. In 5.1 it lasts two places, in 7.0 1.5625, and is written round(due - next place + that) times."""
+    assert mp4(81, 16, "5.1")[:7] == [0, 0, 1, 1, 2, 3, 3]
+    assert mp4(81, 16, "7.0")[:8] == [0, 0, 1, 2, 2, 3, 4, 4]
+
+
 def test_double_rate_drops_every_second_frame() -> None:
     """Closed form: at 50 a second a frame lasts half a place; after the first few, which are kept until they are late, every second goes."""
     for version in VERSIONS:
