@@ -79,6 +79,8 @@ def crops(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], boxes: Double
     """
     import cv2
 
+    if len(frames) != len(boxes):
+        raise ValueError(f"{len(frames)} frames and {len(boxes)} boxes: a track has one box a frame")
     found = np.empty((len(boxes), SIDE, SIDE, 3), np.uint8)
     for i, (frame, x, y, half) in enumerate(zip(frames, *smoothed(boxes), strict=True)):
         found[i] = cv2.resize(cut(frame, rectangle(x, y, half)), (SIDE, SIDE))

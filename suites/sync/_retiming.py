@@ -6,8 +6,10 @@ video_sync_process), which neither rounds to the nearest frame nor is the same i
 
 - Up to 5.1 the AVI step only drops: below 25 frames a second an AVI holds the source's own frames at uneven places, and the JPEG step fills the
   holes. Faces are looked for in JPEGs, scenes in the AVI's frames, so the tail of a slow clip belongs to no scene. 7.0 repeats in the AVI.
-- Encoding the AVI's sound delays its picture by a frame, so the JPEGs show the first one twice.
+- In the AVI sound starts before the picture, by less than a frame; the picture is then a place late, and the JPEGs show its first frame twice.
 - A frame is kept until it is about two frames late: above 25 frames a second there are one or two frames more than the duration says.
+- Before 7.0 a source frame lasts a whole number of frames of 25 a second, so of a clip at 16 the two rules show different frames, though their numbers
+  agree on every frozen clip.
 
 Sources are taken to have frames at k / fps exactly, the first at 0, and sound. Frozen are the numbers of frames (syncnet_retiming.json); which
 frame is shown follows from the same arithmetic and is not frozen.

@@ -10,8 +10,8 @@ Left out of syncnet_pipeline.json:
 
 Left out of syncnet_retiming.json:
 
-- scenes: which frames exceed the content threshold is PySceneDetect's score, which is not computed; the frames at which the content changes are
-  given, and the lists of shots follow from them.
+- of scenes, the content score by which PySceneDetect finds a change: the file gives the frames at which content changes, and the lists of shots
+  that follow from them are held.
 - findings, notes and environment in words.
 
 The frozen counts say how many frames there are. Which source frame each shows is not frozen; test_sync.py holds what is known of it.
