@@ -112,7 +112,9 @@ class FeaturePass:
         if runner.job.unit.adapter != REAL:
             asked += [*track.view.of(FeatureVariant), *track.view.of(ClipVariant), *track.view.of(RegionVariant)]
         for name, variant in asked:
-            if variant.extractor in self.networks.planned:
+            if isinstance(variant, RegionVariant) and track.counted is not None:
+                track.reasons[name] = Unscored("ignore-unsupported", f"{name} cannot leave out a part of the picture")
+            elif variant.extractor in self.networks.planned:
                 wanted.setdefault(variant.extractor, []).append((name, variant))
         entry = self._of.setdefault((id(runner), track.view.id), [])
         for extractor_id, variants in wanted.items():

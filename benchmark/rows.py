@@ -53,11 +53,10 @@ class ClipVariant(Variant):
 @dataclass(frozen=True, kw_only=True)
 class RegionVariant(Variant):
     """Arithmetic on regions of aligned frames that rows tell: score(generated (n, h, w, 3), truth, rows of generated (n, d), rows of truth) -> (n,);
-    NaN = a frame without the region, left out for the stated reason. Its extractor gives one row a frame in batches of one.
+    NaN = a frame without the region, left out for the stated reason. Its extractor gives one row a frame. An ignored inset leaves the clip unscored.
     """
 
     extractor: str
     score: Callable[[Frames, Frames, Rows, Rows], Values]
     left_out: str
     pool: Callable[[Values], float] = mean
-    min_size: int = 1

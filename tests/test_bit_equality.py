@@ -231,7 +231,7 @@ METRIC = Metric(
                       score=lambda x, y, a, b: np.abs(x.astype(np.float64) - y).mean(axis=(1, 2, 3)) * a.sum(axis=1, dtype=np.float64) + b[:, 0]),
     ),
 )  # fmt: skip
-FAR = [word for kind in ("set", "pair", "clip", "both", "region") for word in ("--metric", f"test-far@{kind}")]
+FAR = [word for kind in ("set", "pair", "clip", "both") for word in ("--metric", f"test-far@{kind}")]
 
 
 @pytest.fixture
@@ -260,6 +260,23 @@ def test_features_do_not_depend_on_chunks(net: Net, inputs: Study, tmp_path: Pat
         same_result(tmp_path / f"run-{chunk}", tmp_path / "run-16")
     assert {shape[0] for shape in net.shapes} == {5}
     assert row(tmp_path / "run-1", "small", "test-far@set", "strict-1")["n_frames"] == ROWS - len(CASES)
+
+
+def test_regions_do_not_depend_on_chunks(
+    register: Register, inputs: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    """Frames wait for the rows of a network with batches of five, and are scored one by one, whatever arrives."""
+    register(Net().extractor, METRIC)
+    for chunk in (16, 1, 7):
+        with monkeypatch.context() as patch:
+            new_cache(patch, tmp_path / f"cache-{chunk}")
+            _chunk(patch, chunk)
+            out = tmp_path / f"run-{chunk}"
+            said = call(
+                capfd, "run", *inputs.words, "--offset", "late=1", "--protocol", "disco-2024", "--metric", "test-far@region", "--out", out
+            )
+            assert said.code == 0, said.err
+        assert (out / "scores.json").read_bytes() == (tmp_path / "run-16" / "scores.json").read_bytes()
 
 
 @pytest.mark.parametrize(("batch", "window", "stride"), [(1, 1, 1), (3, 4, 4), (3, 4, 2), (2, 3, 5), (4, 16, 16)])

@@ -168,6 +168,16 @@ def test_without_a_truth(two: Study, counter: Counter, tmp_path: Path) -> None:
     assert next(iter(first["values"].values()))["zz@frames"]["value"] == pytest.approx(np.nanmean(bright(Found(ours, None, (1, 1), None))))
 
 
+def test_an_ignored_inset_leaves_regions_unscored(two: Study, counter: Counter, tmp_path: Path) -> None:
+    """A region may lie in it, and nothing says how much of it counts; what looks at the clip as a whole is scored."""
+    words: dict[str, Any] = {"suite": "tiktok", "truth": two.root / "truth", "outputs": {"a": two.root / "a"}, "ignore": {"a": "0,0,8,8"}}
+    run(**words, metrics=["zz@region", "zz@clip"], out=tmp_path / "run")
+    assert (row(tmp_path / "run", "a", "zz@region")["reason"], row(tmp_path / "run", "a", "zz@clip")["reason"]) == (
+        "ignore-unsupported",
+        "",
+    )
+
+
 def test_a_real_set_is_not_scored_itself(two: Study, counter: Counter, tmp_path: Path) -> None:
     """The unpaired real set serves set metrics only: no row of it is computed."""
     run(suite="tiktok", outputs={"a": two.root / "a"}, real=two.root / "truth", metrics=["zz@clip"], out=tmp_path / "run")

@@ -41,7 +41,6 @@ SPEC = Metric(
             extractor=by.extractor,
             score=partial(over_hands, _over, by.read, rule),
             left_out=NO_HAND,
-            min_size=2 * _BORDER + 1,
             summary=f"{_MAP}; the region is {where}; the keypoints {by.words}; frames in whose truth there is no hand are left out and counted",
             source="IPA (arXiv:2605.07545) names the metric and publishes no definition: this one is this project's",
         )
