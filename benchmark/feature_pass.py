@@ -160,6 +160,8 @@ class FeaturePass:
         if extractor.sample is not None and fps is not None:
             keep = np.zeros(len(frames), np.bool_)
             keep[np.asarray(extractor.sample(len(frames), fps), np.int64)] = True
+            # Two views may choose the same frames out of different ones: they do not come at the same places of the pass.
+            look = {**look, "sampled": [len(frames), fps]}
             frames = tuple(frame for frame, kept in zip(frames, keep, strict=True) if kept)
         network = self.networks.planned[extractor.id]
         numerics = machine.numerics(self.device, network.backend)

@@ -6,6 +6,7 @@ A small extractor is registered for the test: its row is (frame's mean level, it
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from benchmark.api import run
 from benchmark.errors import Unscored
 from benchmark.media import decode, probe
-from benchmark.model import Extractor, Frames, Metric, Values
+from benchmark.model import Extractor, FrameRule, Frames, Metric, Values
 from benchmark.plan_text import describe
 from benchmark.record import load
 from benchmark.registry import registry
@@ -256,6 +257,42 @@ def test_an_extractor_with_a_rate_sees_the_thinned_frames(two: Study, register: 
         kept = thinned(len(ours), float(probe(path).fps or 0), 2.0)
         assert 1 < len(kept) < len(ours)
         assert next(iter(entry["values"].values()))["zy@level"]["value"] == pytest.approx(facts(ours[kept])[:, 0].sum(), rel=1e-6)
+
+
+def test_two_views_that_choose_the_same_frames(two: Study, register: Register, tmp_path: Path) -> None:
+    """strict-1 and a protocol of the first frames only: frame 0 is what an extractor of one look sees of both, in sequences of their own."""
+    made = Counter()
+    common: dict[str, Any] = {"summary": "a test's", "source": "here"}
+    register(
+        Extractor(
+            id="zz-first",
+            version=1,
+            dimension=2,
+            batch=1,
+            sample=lambda count, fps: [0],
+            preprocess=lambda frames: frames,
+            build=made,
+            **common,
+        ),
+        Metric(
+            name="zx",
+            title="zx",
+            higher_is_better=None,
+            variants=(ClipVariant(id="first", extractor="zz-first", score=lambda found: float(found.generated[0, 0]), **common),),
+        ),
+    )
+    register(replace(registry().protocols["strict-1"].item, id="zz-short", frames=FrameRule(match="common", minimum=2, first=20)))
+    record = run(
+        suite="tiktok",
+        truth=two.root / "truth",
+        outputs={"a": two.root / "a"},
+        protocols=["zz-short", "strict-1"],
+        metrics=["zx@first"],
+        out=tmp_path / "run",
+    )
+    for entry in record.journal.values():
+        values = [view["zx@first"]["value"] for view in entry["values"].values()]
+        assert values == pytest.approx([facts(clip(two.root / "a", entry["case"])[:1])[0, 0]] * 2, rel=1e-6)
 
 
 def test_over_frames_a_clips_own_number_is_averaged_over_clips(two: Study, counter: Counter, tmp_path: Path) -> None:
