@@ -66,7 +66,7 @@ def test_a_suite_whose_frames_differ_goes_by_another_name(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"adapters": ("zz-none",)}, {"protocols": ("zz-none",)}, {"metrics": ("psnr@none",)}, {"limit": 0}],
+    [{"adapters": ("zz-none",)}, {"protocols": ("zz-none",)}, {"metrics": ("psnr@none",)}],
     ids=lambda w: next(iter(w)),
 )
 def test_nothing_is_made_for_a_wrong_name(wrong: dict[str, Any], register: Callable[..., None]) -> None:
