@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import Unscored
 from benchmark.rows import Found, Rows
+from suites.metrics._region_scores import Groups, Part
 from suites.people import _dwpose_rows as dwpose_rows
 from suites.people._layout import LEFT_HAND, RIGHT_HAND, SEEN
 from suites.people._layout import SHOULDERS as DWPOSE_SHOULDERS
@@ -103,6 +105,19 @@ DWPOSE = By(
     "of a hand of the main person (the largest box, then followed by overlap) that DWPose sees (raw score at least 0.3)",
 )
 DETECTORS = (MEDIAPIPE, DWPOSE)
+
+
+def _groups(read: Reader, rows: Rows) -> Groups:
+    """The two hands, for regions."""
+    hands = read(rows)
+    return Groups(hands.points, hands.seen, hands.there)
+
+
+HAND_PART = Part(
+    "hand",
+    tuple((by.name, by.extractor, partial(_groups, by.read), by.words) for by in DETECTORS),
+    "IPA (arXiv:2605.07545) names the metric and publishes no definition: this one is this project's",
+)
 
 
 def scale(found: Found) -> float:

@@ -15,6 +15,7 @@ from benchmark.model import Values
 from benchmark.registry import registry
 from benchmark.rows import ClipVariant, Found, RegionVariant
 from suites.metrics.ssim import gaussian_maps
+from suites.people import _face_rows as face_rows
 from suites.people._mediapipe_rows import SHOULDERS, WIDTH, pack, unpack
 from suites.people._regions import box, hull, region
 
@@ -200,3 +201,38 @@ def test_pixels_outside_the_hands_do_not_matter(pictures: tuple[NDArray[np.uint8
     other[:, :, 100:] = 0
     for name in ("ssim-hand@mediapipe-box", "psnr-hand@mediapipe-box"):
         assert (regional(name)(other, truth, theirs, theirs) == regional(name)(generated, truth, theirs, theirs)).all()
+
+
+def faces(points: Floats | None, presence: float = 0.9) -> NDArray[np.float32]:
+    """(3, 937): the same face in three frames, or none."""
+    return np.stack([face_rows.pack([] if points is None else [(presence, points)])] * 3)
+
+
+def test_parts_of_a_face(pictures: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
+    """The mouth's and the eyes' own points make their region; two eyes are two samples; a face below one half is none."""
+    generated, truth = pictures
+    points = RNG.uniform(20, 70, (face_rows.POINTS, 2))
+    points[list(face_rows.MOUTH)] = RNG.uniform(50, 70, (len(face_rows.MOUTH), 2))
+    rows_ = faces(points)
+    parts = {"mouth": [face_rows.MOUTH], "eye": list(face_rows.EYES), "face": [tuple(range(face_rows.POINTS))]}
+    for name, groups in parts.items():
+        for rule in ("box", "mask"):
+            expected = []
+            for group in groups:
+                mask = region(rule, points[list(group)].astype(np.float32).astype(float), None, 128, 96)  # type: ignore[arg-type]
+                error = (generated[0][mask].astype(float) - truth[0][mask].astype(float)) ** 2
+                expected.append(10 * np.log10(255**2 / error.mean()))
+            found = regional(f"psnr-{name}@mediapipe-{rule}")(generated, truth, rows_, rows_)
+            assert found[0] == pytest.approx(np.mean(expected), rel=1e-12), (name, rule)
+            assert np.isfinite(regional(f"ssim-{name}@mediapipe-{rule}")(generated, truth, rows_, rows_)).all()
+        assert np.isnan(regional(f"psnr-{name}@mediapipe-box")(generated, truth, rows_, faces(points, 0.4))).all()
+        assert np.isnan(regional(f"ssim-{name}@mediapipe-box")(generated, truth, rows_, faces(None))).all()
+
+
+def test_the_larger_of_two_faces_is_taken() -> None:
+    small, large = RNG.uniform(0, 10, (face_rows.POINTS, 2)), RNG.uniform(0, 30, (face_rows.POINTS, 2))
+    there, points = face_rows.unpack(face_rows.pack([(0.9, small), (0.8, large)])[None])
+    assert there.tolist() == [True]
+    assert points[0] == pytest.approx(large, rel=1e-6)
+    with pytest.raises(ValueError, match="expected"):
+        face_rows.unpack(np.zeros((2, 5), np.float32))
