@@ -324,6 +324,12 @@ def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None) -> NDAr
     if fps is None:
         return Unscored("fps-unknown", "where its sound belongs cannot be told: --fps NAME=F")
     rate = Fraction(fps).limit_denominator(100_000)
+    times = track.pairing.truth or track.pairing.generated
+    if times[-1] - times[0] != len(times) - 1:
+        return Unscored(
+            "frames-missing",
+            "a frame in between is left out (the reference?), so the sound would not fit what follows: --reference-frame NAME=0",
+        )
     try:
         if runner.info.has_audio:
             own = Fraction(runner.source.fps or runner.info.fps or rate)

@@ -21,6 +21,7 @@ from benchmark.model import REAL, Metric, ProtocolSpec, Score, SetVariant, Unit,
 from benchmark.record import HEADER, Record
 from benchmark.registry import registry
 from benchmark.results import pool
+from benchmark.rows import ClipVariant
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -244,7 +245,9 @@ def _over_frames(
     try:
         clips = [[frames.of(unit, view, name) for unit, _ in outcomes] for outcomes in scored.values()]
     except KeyError:
-        return _over_clips(scored)  # a variant with one value a clip has none by frame
+        if not isinstance(variant, ClipVariant):
+            raise
+        return _over_clips(scored)  # one with a single value for a clip has none by frame
 
     def value(kept: NDArray[np.intp]) -> float:
         return float(np.mean([pool(np.concatenate([clips[k][s] for k in kept]), variant)["value"] for s in range(len(seeds))]))

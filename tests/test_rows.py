@@ -291,6 +291,8 @@ def test_two_views_that_choose_the_same_frames(two: Study, register: Register, t
         out=tmp_path / "run",
     )
     for entry in record.journal.values():
+        keys = {view["zz-first"]["generated"] for view in entry["features"].values()}
+        assert len(keys) == 2
         values = [view["zx@first"]["value"] for view in entry["values"].values()]
         assert values == pytest.approx([facts(clip(two.root / "a", entry["case"])[:1])[0, 0]] * 2, rel=1e-6)
 

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from benchmark.model import Metric
-from benchmark.rows import ClipVariant, Found
-from suites.metrics._sync import DEVIATION, HOW, SOURCE, sync
-
-
-def _score(found: Found) -> float:
-    return sync(found).confidence
-
+from suites.metrics._sync import wholeframe
 
 SPEC = Metric(
     name="sync-c",
@@ -17,14 +11,5 @@ SPEC = Metric(
     higher_is_better=True,
     unit="",
     decimals=3,
-    variants=(
-        ClipVariant(
-            id="wav2lip-wholeframe",
-            extractor="syncnet-wholeframe",
-            score=_score,
-            summary=f"{HOW}; median over the offsets less the least; mean over clips",
-            source=SOURCE,
-            deviation=DEVIATION,
-        ),
-    ),
+    variants=(wholeframe(lambda score: score.confidence, "median over the offsets less the least"),),
 )

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from benchmark.model import Metric
-from benchmark.rows import ClipVariant, Found
-from suites.metrics._sync import DEVIATION, HOW, SOURCE, sync
-
-
-def _score(found: Found) -> float:
-    return sync(found).distance
-
+from suites.metrics._sync import wholeframe
 
 SPEC = Metric(
     name="sync-d",
@@ -17,14 +11,5 @@ SPEC = Metric(
     higher_is_better=False,
     unit="",
     decimals=3,
-    variants=(
-        ClipVariant(
-            id="wav2lip-wholeframe",
-            extractor="syncnet-wholeframe",
-            score=_score,
-            summary=f"{HOW}; the least over the offsets; mean over clips",
-            source=SOURCE,
-            deviation=DEVIATION,
-        ),
-    ),
+    variants=(wholeframe(lambda score: score.distance, "the least over the offsets"),),
 )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.model import Extractor, Frames
+from suites.metrics._frames import levels
 from suites.networks._flow import dis
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ SLACK = 1.0
 
 def preprocess(frames: Frames) -> NDArray[Any]:
     """(n, h, w, 3) on 0..255, float frames rounded half to even."""
-    return frames if frames.dtype == np.uint8 else np.rint(frames).astype(np.uint8)
+    return levels(frames)
 
 
 def warp_error(

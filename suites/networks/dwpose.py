@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmark.errors import Unscored
 from benchmark.machine import THREADS
 from benchmark.model import Extractor, Frames
+from suites.metrics._frames import levels
 from suites.people import _rtmpose, _yolox
 from suites.people._dwpose_rows import PERSONS, WIDTH, pack
 
@@ -24,7 +25,7 @@ INPUTS = ((1, 3, _yolox.SIDE, _yolox.SIDE), (1, 3, _rtmpose.HEIGHT, _rtmpose.WID
 
 def preprocess(frames: Frames) -> NDArray[Any]:
     """(n, h, w, 3) on 0..255, float frames rounded half to even."""
-    return frames if frames.dtype == np.uint8 else np.rint(frames).astype(np.uint8)
+    return levels(frames)
 
 
 def session(name: str, graph: bytes, wanted: tuple[int, ...], device: str) -> Any:

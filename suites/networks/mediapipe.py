@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.model import Extractor, Frames
+from suites.metrics._frames import levels
 from suites.networks._mediapipe import Floats, Hand, Picture, Pose, Recrop, wrist_square
 from suites.people._mediapipe_rows import WIDTH, pack
 
@@ -24,7 +25,7 @@ NAMES = ("mediapipe-pose-detection", "mediapipe-pose-landmark-lite", "mediapipe-
 
 def preprocess(frames: Frames) -> NDArray[Any]:
     """(n, h, w, 3) on 0..255, float frames rounded half to even."""
-    return frames if frames.dtype == np.uint8 else np.rint(frames).astype(np.uint8)
+    return levels(frames)
 
 
 def build(graphs: Mapping[str, bytes], device: str) -> Forward:

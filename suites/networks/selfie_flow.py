@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmark.model import Extractor, Frames
 from benchmark.resize import short_side
 from benchmark.rows import thinned
+from suites.metrics._frames import levels
 from suites.networks._flow import dis
 from suites.networks._mediapipe import Lite
 from suites.people._dynamics import WIDTH, dynamics
@@ -28,7 +29,7 @@ def preprocess(frames: Frames) -> NDArray[Any]:
     height, width = frames.shape[1:3]
     size = short_side(width, height, SIDE)
     filter_ = cv2.INTER_AREA if min(height, width) > SIDE else cv2.INTER_LINEAR
-    whole = frames if frames.dtype == np.uint8 else np.rint(frames).astype(np.uint8)
+    whole = levels(frames)
     return np.stack([frame if size == (width, height) else cv2.resize(frame, size, interpolation=filter_) for frame in whole])
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.errors import Unscored
 from benchmark.model import Extractor, Frames
+from suites.metrics._frames import levels
 from suites.networks._syncnet import SIDE, WINDOW, forward_aud, forward_lip, shapes
 from suites.sync._distances import SHIFT, count_windows, distances, embed, summarise
 from suites.sync._mfcc import mfcc
@@ -31,12 +34,15 @@ def preprocess(frames: Frames) -> NDArray[np.uint8]:
     """(n, h, w, 3) on 0..255 -> (n, 224, 224, 3) uint8: bilinear (OpenCV) on grey levels, the aspect ratio not kept."""
     import cv2
 
-    whole = frames if frames.dtype == np.uint8 else np.rint(frames).astype(np.uint8)
+    whole = levels(frames)
     return np.stack([cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) for frame in whole]).astype(np.uint8, copy=False)
 
 
 def build(state: Mapping[str, NDArray[np.float32]], device: str) -> Callable[..., NDArray[np.float32]]:
-    """A function ((1, n, 224, 224, 3) uint8 RGB, samples (m,) int16 at 16 kHz) -> (1, 31) float32 mean distances. Raises Unscored(`too-short`)."""
+    """A function ((1, n, 224, 224, 3) uint8 RGB, samples (m,) int16 at 16 kHz) -> (1, 31) float32 mean distances. Raises Unscored(`too-short`), and
+    at once Unscored(`not-installed`) without python_speech_features."""
+    if importlib.util.find_spec("python_speech_features") is None:
+        raise Unscored("not-installed", "python -m pip install 'human-video-benchmark[sync]'")
     lip, aud = forward_lip(state, device), forward_aud(state, device)
 
     def forward(batch: NDArray[np.uint8], sound: NDArray[np.int16]) -> NDArray[np.float32]:

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmark.media import read_sound
+from benchmark.model import Case
 from suites.embedded import hand_bench, talking, tiktok, ubc_fashion
 from suites.embedded._facts import NAMES, facts, hand_box, with_neck
 from suites.embedded._figure import HAND_PARTS, PARTS, Figure
@@ -182,6 +185,23 @@ def test_the_drawn_mouth_is_the_spoken_one() -> None:
     spoken = speech(talking.seed_of(2), 5.0).opening(np.arange(12) / 25)
     assert spoken.max() > 0.3
     assert np.corrcoef(found.pose["mouth"], spoken)[0, 1] > 0.999
+
+
+def test_versions_of_the_sound_beside_a_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NAME.late+3.wav is NAME.wav three frames of 640 samples later, silence before; written again where one is missing."""
+    monkeypatch.setattr("suites.embedded.talking._film.build", lambda folder, *_: (Case(id="talk-00"),))
+    (case,) = talking.build(tmp_path)
+    assert case.audio == tmp_path / "talk-00.wav"
+    plain = read_sound(tmp_path / "talk-00.wav").samples
+    assert len(plain) == talking.SECONDS * 16000
+    (tmp_path / "talk-00.late-6.wav").unlink()
+    talking.build(tmp_path)
+    for by in (-6, -3, 3, 6):
+        late = read_sound(tmp_path / f"talk-00.late{by:+d}.wav").samples
+        moved = abs(by) * 640
+        first, second = (plain, late) if by > 0 else (late, plain)
+        assert (first[:-moved] == second[moved:]).all()
+        assert not (late[:moved] if by > 0 else late[-moved:]).any()
 
 
 def test_hands_are_large() -> None:

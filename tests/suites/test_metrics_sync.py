@@ -110,3 +110,26 @@ def test_too_little_of_either(tmp_path: Path) -> None:
     assert {scored(record, case)[NAMES[0]]["reason"] for case in ("one", "two")} == {"too-short"}
     with pytest.raises(Unscored, match="too-short"):
         build({name: seeded_tensor(name, shape) for name, shape in floats().items()}, "cpu")(preprocess(clip)[None], sound=waveform(1000))
+
+
+def test_a_frame_left_out_in_between_is_a_reason(tmp_path: Path) -> None:
+    """The reference in the middle of the truth is not compared: what follows would be a frame off the sound. At the beginning it only moves the start."""
+    clip = movie(1, 24, 40, 40)
+    write(tmp_path / "truth" / "one.mkv", clip, rate=25)
+    write(tmp_path / "m" / "one.mkv", clip, rate=25)
+    write_wav(tmp_path / "one.wav", waveform(24 * 640))
+    for frame, reason in ((7, "frames-missing"), (0, None)):
+        lines = ["format = 1", 'suite = "tiktok"', "[[case]]", 'id = "one"', f"reference_frame = {frame}", 'audio = "one.wav"']
+        (tmp_path / "cases.toml").write_text(
+            "\n".join([*lines, 'truth = { path = "truth/one.mkv" }', 'outputs = { m = { path = "m/one.mkv" } }'])
+        )
+        record = run(cases_file=tmp_path / "cases.toml", metrics=NAMES[2:], weights="seeded", out=tmp_path / f"run-{frame}")
+        assert scored(record, "one")[NAMES[2]].get("reason") == reason
+
+
+def test_without_the_package_of_cepstra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(Unscored) as error:
+        build({}, "cpu")
+    assert error.value.reason == "not-installed"
+    assert "human-video-benchmark[sync]" in error.value.detail
