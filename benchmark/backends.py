@@ -27,6 +27,7 @@ from benchmark.errors import InputError
 from benchmark.features import Node
 from benchmark.model import Extractor, Forward
 from benchmark.paths import write_atomic
+from benchmark.rows import ClipExtractor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -139,7 +140,8 @@ def of(extractor: Extractor, backend: str) -> str:
     form = weights.entry(extractor.files[0]).format if extractor.files else ""
     if form in OWN_FILES:
         return OWN_FILES[form]
-    return TORCH if backend == ONNX and not extractor.exports else backend
+    alone = extractor.sound or isinstance(extractor, ClipExtractor)  # on the frames of `probe` no deviation could be measured
+    return TORCH if alone or (backend == ONNX and not extractor.exports) else backend
 
 
 def load(extractor: Extractor, mode: str, folder: Path | None, device: str) -> Forward:
@@ -147,7 +149,7 @@ def load(extractor: Extractor, mode: str, folder: Path | None, device: str) -> F
 
     def state(name: str | None) -> Any:
         if extractor.script:
-            return weights.script_for(name, mode, folder)
+            return weights.script_for(str(name), folder)
         return weights.state_for(name, extractor.shapes, mode, folder, extractor.rename)[0]
 
     found = {name: state(name) for name in extractor.weights} if isinstance(extractor.weights, tuple) else state(extractor.weights)

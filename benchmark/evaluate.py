@@ -25,6 +25,7 @@ from benchmark.media import VideoInfo, decode, decode_ahead
 from benchmark.model import FeatureVariant, Frames, FrameVariant
 from benchmark.prepare import look_at_truth, prepare
 from benchmark.results import to_result
+from benchmark.second_look import look_again
 
 LIVE_CHUNK = 4
 """Frames at a time where features are compared pair by pair. No result depends on it."""
@@ -66,6 +67,8 @@ def evaluate(job: CaseJob, progress: Callable[[int], None] = lambda frames: None
             for runner in alive:
                 _walk_alone(runner, job, features, progress)
         features.finish()
+        for runner in alive:
+            look_again(features, runner, job, truth)
     seconds = time.perf_counter() - started
     return [to_result(runner, job, truth, features, seconds / max(1, len(runners))) for runner in runners]
 
@@ -178,14 +181,7 @@ def _sized(frames: NDArray[np.uint8], size: tuple[int, int], method: str, pool: 
     """Frames at (width, height), shared out among the threads; frames of that size already are returned as they are."""
     if frames.shape[1:3] == (size[1], size[0]):
         return frames
-    return np.concatenate(list(pool.map(partial(_resize, size=size, method=method), _split(frames, pool))))
-
-
-def _resize(frames: NDArray[np.uint8], size: tuple[int, int], method: str) -> Frames:
-    width, height = size
-    if method == "bicubic":
-        return resize.bicubic(frames, height, width)
-    return resize.cv2_bilinear(frames, height, width)
+    return np.concatenate(list(pool.map(partial(resize.to_size, size=size, method=method), _split(frames, pool))))
 
 
 def _walk_alone(runner: Runner, job: CaseJob, features: FeaturePass, progress: Callable[[int], None]) -> None:
@@ -199,7 +195,7 @@ def _walk_alone(runner: Runner, job: CaseJob, features: FeaturePass, progress: C
             indices = list(range(first, min(first + job.chunk, runner.info.frames)))
             frames = runner.cursor.take(indices, indices[-1] + 1)
             for track in runner.tracks:
-                features.push(runner, track, _resize(frames, track.size, track.view.rules.size.filter), None)
+                features.push(runner, track, resize.to_size(frames, track.size, track.view.rules.size.filter), None)
             progress(len(indices))
     except InputError as error:
         runner.error = error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -22,7 +22,7 @@ from benchmark.media import VideoInfo, from_second, read_sound
 from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
 from benchmark.plan import Network
 from benchmark.registry import find, registry
-from benchmark.rows import ClipVariant, RegionVariant
+from benchmark.rows import ClipExtractor, ClipVariant, RegionVariant
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
@@ -96,6 +96,7 @@ class FeaturePass:
         self._of: dict[tuple[int, str], list[tuple[str, _Sequence | None, _Sequence | None]]] = {}
         self._live: dict[tuple[int, str], list[tuple[Pairs, _Sequence, _Sequence]]] = {}
         self._pushed: dict[tuple[int, str], int] = {}
+        self._looks: dict[tuple[int, str], list[tuple[ClipExtractor, _Sequence, _Sequence]]] = {}
 
     def __enter__(self) -> FeaturePass:
         return self
@@ -126,7 +127,10 @@ class FeaturePass:
                 continue
             assert runner.sha256 is not None
             fps = track_rate(runner, truth)
-            look, hear = _look(runner.source.crop, track), heard(runner, track, job, fps) if extractor.sound else None
+            look, hear = _look(runner.source.crop, track), heard(runner, track, job, fps, extractor.sound) if extractor.sound else None
+            if isinstance(extractor, ClipExtractor):
+                entry += self._second(extractor, runner, track, look, hear, fps)
+                continue
             ours = self._sequence(extractor, runner.sha256, track.pairing.generated, look, stored, bool(live), fps, hear)
             theirs = None
             if truth is not None and both and not extractor.sound:
@@ -143,6 +147,36 @@ class FeaturePass:
                         sequence.node.sinks.append(pairs.sink(side))
             entry.append((extractor_id, ours, theirs))
 
+    def _second(
+        self,
+        extractor: ClipExtractor,
+        runner: Runner,
+        track: Track,
+        look: Mapping[str, Any],
+        hear: NDArray[np.int16] | Unscored | None,
+        fps: float | None,
+    ) -> Iterator[tuple[str, _Sequence, None]]:
+        """Note a second look: what it starts from, and itself."""
+        beneath = _planned(self.networks.planned[extractor.over])
+        under = self._sequence(beneath, str(runner.sha256), track.pairing.generated, look, True, False, fps)
+        network = self.networks.planned[extractor.id]
+        view = {**look, "over": under.key, "fps": fps, **_sounding(hear)}
+        numerics = machine.numerics(self.device, network.backend)
+        key = feature_key(extractor, clip=str(runner.sha256), frames=(), view=view, weights=network.sha256, machine=numerics)
+        mine = self._sequences.setdefault(key, _Sequence(None, key, 0))
+        mine.failed = hear if isinstance(hear, Unscored) else mine.failed
+        self._looks.setdefault((id(runner), track.view.id), []).append((extractor, mine, under))
+        yield extractor.over, under, None
+        yield extractor.id, mine, None
+
+    def looks(self, runner: Runner, track: Track) -> list[tuple[ClipExtractor, _Sequence, _Sequence]]:
+        """The second looks of a unit under a view: (extractor, its own rows, those it starts from)."""
+        return self._looks.get((id(runner), track.view.id), [])
+
+    def loaded(self, extractor_id: str) -> Forward:
+        """The network as planned; Unscored where its weights cannot be had."""
+        return self._forward(self.networks.planned[extractor_id])
+
     def _sequence(
         self,
         extractor: Extractor,
@@ -154,8 +188,7 @@ class FeaturePass:
         fps: float | None,
         hear: NDArray[np.int16] | Unscored | None = None,
     ) -> _Sequence:
-        if isinstance(hear, np.ndarray):
-            look = {**look, "sound": hashlib.sha256(np.ascontiguousarray(hear, "<i2").tobytes()).hexdigest()}
+        look = {**look, **_sounding(hear)}
         keep = None
         if extractor.sample is not None and fps is not None:
             keep = np.zeros(len(frames), np.bool_)
@@ -318,8 +351,16 @@ def track_rate(runner: Runner, truth: VideoInfo | None) -> float | None:
     return float(rate) if rate else None
 
 
-def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None) -> NDArray[np.int16] | Unscored:
-    """The sound from the first compared frame on: the clip's own, else the case's, which runs with the truth. Or why there is none."""
+def _sounding(hear: NDArray[np.int16] | Unscored | None) -> dict[str, str]:
+    """What a sound adds to the key of rows."""
+    return {"sound": hashlib.sha256(np.ascontiguousarray(hear, "<i2").tobytes()).hexdigest()} if isinstance(hear, np.ndarray) else {}
+
+
+def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: str) -> NDArray[np.int16] | Unscored:
+    """The sound from the first compared frame on. Or why there is none.
+
+    first: `clip` = the clip's own, else the case's, which runs with the truth; `case` = the other way round.
+    """
     assert runner.info is not None
     if fps is None:
         return Unscored("fps-unknown", "where its sound belongs cannot be told: --fps NAME=F")
@@ -331,13 +372,12 @@ def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None) -> NDAr
             "a frame in between is left out (the reference?), so the sound would not fit what follows: --reference-frame NAME=0",
         )
     try:
-        if runner.info.has_audio:
+        if runner.info.has_audio and (first == "clip" or job.case.audio is None):
             own = Fraction(runner.source.fps or runner.info.fps or rate)
             return from_second(read_sound(runner.info.path), track.pairing.generated[0] / own)
         if job.case.audio is None:
             return Unscored("no-audio", "neither the clip nor its case has sound")
-        first = track.pairing.truth[0] if track.pairing.truth else track.pairing.generated[0]
-        return from_second(read_sound(job.case.audio), first / rate)
+        return from_second(read_sound(job.case.audio), times[0] / rate)
     except Unscored as reason:
         return reason
     except InputError as error:

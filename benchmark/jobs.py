@@ -16,6 +16,7 @@ from benchmark.media import VideoInfo
 from benchmark.model import Case, Counted, Source, Unit
 from benchmark.pairing import Pairing
 from benchmark.plan import View
+from benchmark.rows import Facts
 
 CHUNK = 16
 """Frames decoded at a time. No result depends on it."""
@@ -70,6 +71,7 @@ class Track:
     parts: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
     reasons: dict[str, Unscored] = field(default_factory=dict)
     clip_values: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Facts] = field(default_factory=dict)
     position: int = 0
 
 

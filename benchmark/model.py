@@ -204,7 +204,7 @@ class Extractor:
     stripped, a classifier left out). build(state, device): state is {tensor name: float32 array} -> a Forward. script: the weights are a graph
     (TorchScript, TensorFlow Lite, ONNX), run only where the catalogue pins its hash; `build` then gets the module or the bytes. exports: `build`
     gives a backends.TorchForward whose input has one shape, so that onnxruntime can run it. dimension: d. sound: the Forward takes (batch, sound),
-    int16 samples at 16 kHz from the first compared frame on. store: features go to shards.
+    int16 samples at 16 kHz from the first compared frame on: of the clip, else of its case, or the other way round. store: features go to shards.
     version: raised whenever code changes a bit of the result; it is part of every feature's key.
     """
 
@@ -227,7 +227,7 @@ class Extractor:
     minimum: int = 1
     script: bool = False
     exports: bool = False
-    sound: bool = False
+    sound: Literal["", "clip", "case"] = ""
     store: bool = True
 
     @property

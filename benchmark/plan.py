@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from benchmark.data import canonical, plain
 from benchmark.errors import InputError, Unscored
 from benchmark.model import Extractor, FeatureVariant, FrameVariant, ProtocolSpec, SetVariant, Variant
 from benchmark.registry import find, registry
-from benchmark.rows import ClipVariant, RegionVariant
+from benchmark.rows import ClipExtractor, ClipVariant, RegionVariant
 from benchmark.spec import Spec
 
 _Kind = TypeVar("_Kind", bound=Variant)
@@ -84,11 +84,12 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
                     code="plugin",
                     found=f"{name}: {extractor.id} has windows of {extractor.window}",
                 )
-            if extractor.id not in networks:
-                try:
-                    networks[extractor.id] = _network(extractor, spec, weights_folder)
-                except Unscored as reason:
-                    missing[name] = (reason.reason, reason.detail)
+            if isinstance(extractor, ClipExtractor) and (not isinstance(variant, ClipVariant) or variant.paired):
+                raise InputError("a second look serves clips alone", code="plugin", found=f"{name}, which rests on {extractor.id}")
+            try:
+                networks |= _needed(extractor, spec, weights_folder, networks)
+            except Unscored as reason:
+                missing[name] = (reason.reason, reason.detail)
     views = []
     for key, members in groups.items():
         names = dict.fromkeys(v for p in members for v in spec.variants[p.id] if v not in missing)
@@ -96,10 +97,20 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
     return Plan(tuple(views), networks, missing)
 
 
+def _needed(extractor: Extractor, spec: Spec, folder: Path | None, known: Mapping[str, Network]) -> dict[str, Network]:
+    """The network of an extractor, and the one that it starts from: what its label says holds for both."""
+    own = known.get(extractor.id) or _network(extractor, spec, folder)
+    if not isinstance(extractor, ClipExtractor):
+        return {extractor.id: own}
+    under = known.get(extractor.over) or _network(find(registry().extractors, extractor.over, "extractor"), spec, folder)
+    labels = dict.fromkeys(label for network in (own, under) for label in network.label.split(", "))
+    return {extractor.over: under, extractor.id: replace(own, label=", ".join(x for x in labels if x not in ("real", "none")) or own.label)}
+
+
 def _network(extractor: Extractor, spec: Spec, folder: Path | None) -> Network:
     if not extractor.files:
         label, sha256 = "none", "none"
-    elif spec.weights == "seeded":
+    elif spec.weights == "seeded" and not extractor.script:
         if extractor.shapes is None:
             raise Unscored("weights-missing", f"{', '.join(extractor.files)} cannot be drawn by formula: its tensor shapes are not known")
         label, sha256 = weights.SEEDED, weights.SEEDED

@@ -16,7 +16,7 @@ from benchmark.pairing import pair, sizes
 from benchmark.record import JOURNAL, read_journal
 from benchmark.registry import registry
 from benchmark.request import Request
-from benchmark.rows import ClipVariant, RegionVariant
+from benchmark.rows import ClipExtractor, ClipVariant, RegionVariant
 from benchmark.spec import Clip, Spec, resolve
 
 
@@ -101,6 +101,9 @@ def _resting(view: planning.View) -> dict[str, bool]:
     found: dict[str, bool] = {}
     for _, variant in kinds:
         found[variant.extractor] = found.get(variant.extractor, False) or not isinstance(variant, ClipVariant) or variant.paired
+        item = registry().extractors[variant.extractor].item
+        if isinstance(item, ClipExtractor):
+            found.setdefault(item.over, False)
     return found
 
 

@@ -56,6 +56,12 @@ def cv2_bilinear(frames: NDArray[np.uint8], height: int, width: int) -> NDArray[
     return out
 
 
+def to_size(frames: NDArray[np.uint8], size: tuple[int, int], method: str) -> Frames:
+    """(n, h, w, 3) uint8 at (width, height) by a size rule's filter: `bicubic` or `cv2-bilinear`."""
+    width, height = size
+    return bicubic(frames, height, width) if method == "bicubic" else cv2_bilinear(frames, height, width)
+
+
 def short_side(width: int, height: int, side: int) -> tuple[int, int]:
     """(width, height) whose shorter side is `side` pixels; the longer one is long * side / short rounded to the nearest integer, halves
     upwards.

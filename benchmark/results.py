@@ -71,10 +71,13 @@ def _score_clip(runner: Runner, track: Track, truth: VideoInfo | None, features:
             continue
         try:
             ours, theirs = features.found(runner, track, variant.extractor)
-            scored = variant.score(Found(ours, theirs if variant.paired else None, track.size, track_rate(runner, truth)))
+            found = Found(ours, theirs if variant.paired else None, track.size, track_rate(runner, truth))
+            scored = variant.score(found)
         except Unscored as reason:
             track.reasons[name] = reason
             continue
+        if variant.tell is not None:
+            track.facts[name] = variant.tell(found)
         if isinstance(scored, float):
             track.clip_values[name] = scored
         else:
@@ -82,18 +85,20 @@ def _score_clip(runner: Runner, track: Track, truth: VideoInfo | None, features:
 
 
 def _clip_value(track: Track, name: str, result: UnitResult) -> Mapping[str, Any]:
+    facts = track.facts.get(name)
+    said: dict[str, Any] = {"flags": list(facts.flags), "facts": dict(facts.more)} if facts else {}
     variant: Any = registry().variant(name)[1]
     reason = track.reasons.get(name)
     if reason is None and name in track.clip_values:
         value = track.clip_values[name]
         if np.isfinite(value):
-            return {"value": value, "n_frames": len(track.pairing.generated), "n_left_out": 0}
+            return {"value": value, "n_frames": len(track.pairing.generated), "n_left_out": 0, **said}
         reason = Unscored("not-finite", "the clip's value is not finite")
     if reason is None:
         values = np.concatenate(track.parts[name])
         result.values[track.view.id, name] = values
         try:
-            return pool(values, variant)
+            return {**pool(values, variant), **said}
         except Unscored as unscored:
             reason = unscored
     return {"reason": reason.reason, "detail": reason.detail}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.model import Frames, Values, Variant, mean
+from benchmark.model import Extractor, Frames, Values, Variant, mean
 
 Rows = NDArray[np.float32]
 """(n, d) what an extractor found, one row a compared frame; positions in pixels of the compared picture, the first pixel's centre at 0.5."""
@@ -35,12 +36,50 @@ class Found:
     fps: float | None
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a record says of a clip beside its value. flags: shown with the table's number. more: JSON, kept in the journal."""
+
+    flags: tuple[str, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Again:
+    """A clip at hand once more, after the pass. rows: (n, d) of the extractor underneath, one a compared frame. frames: the compared frames in order,
+    some at a time, as often as it is called. sound: int16 at 16 kHz from the first compared frame on, None where it was not asked for. size: (width,
+    height). fps: compared frames a second.
+    """
+
+    rows: Rows
+    frames: Callable[[], Iterator[Frames]]
+    sound: NDArray[np.int16] | None
+    size: tuple[int, int]
+    fps: float
+
+
+def _unchanged(frames: Frames) -> Frames:
+    return frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipExtractor(Extractor):
+    """A network that looks at a clip again, where another one has found something in it: a followed face, cut out. Its `build` gives a function
+    Again -> (k, d) float32, as many rows as there are things; it may raise Unscored. over: the extractor underneath, which gives one row a frame.
+    """
+
+    over: str
+    window: int = 0
+    batch: int = 1
+    preprocess: Callable[[Frames], NDArray[Any]] = _unchanged
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClipVariant(Variant):
     """Arithmetic on the rows of one clip.
 
     score: Found -> one value a frame (pooled; NaN = left out for the stated reason), or the clip's value where it has no value by frame; may raise
-    Unscored. paired: needs the truth's rows, and is not applicable without a truth.
+    Unscored. paired: needs the truth's rows, and is not applicable without a truth. tell: what the record says of the clip beside its value.
     """
 
     extractor: str
@@ -48,6 +87,7 @@ class ClipVariant(Variant):
     pool: Callable[[Values], float] = mean
     left_out: str = ""
     paired: bool = False
+    tell: Callable[[Found], Facts] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -157,6 +157,7 @@ def _row(
     label = plan["networks"].get(getattr(variant, "extractor", None), {"weights": "none"})["weights"]
     flags = [*reduced.flags, *([label] if label not in ("none", "real") else []), *(["unverified"] if variant.unverified else [])]
     flags += _deviation(record, scored, view, variant)
+    flags += sorted({flag for outcomes in scored.values() for _, outcome in outcomes for flag in outcome.get("flags", ())})
     flags += ["incomplete"] if failed and reduced.value is not None else []
     score = Score(
         adapter=method,

@@ -45,6 +45,7 @@ def users(name: str) -> list[str]:
     """The variants that need this file."""
     known = registry()
     extractors = {e.name for e in known.extractors.values() if name in e.item.files}
+    extractors |= {e.name for e in known.extractors.values() if getattr(e.item, "over", None) in extractors}
     return [f"{m.name}@{v.id}" for m in known.metrics.values() for v in m.item.variants if getattr(v, "extractor", None) in extractors]
 
 
@@ -214,10 +215,8 @@ def load_script(item: WeightsEntry, located: Located) -> Any:
         raise _broken(item, located.path, error) from error
 
 
-def script_for(name: str | None, mode: str, folder: Path | None = None) -> Any:
-    """The graph of an extractor whose weights are one. Raises Unscored as `state_for` does; such weights have no formula."""
-    if name is None or mode == "seeded":
-        raise Unscored("weights-missing", f"{name} cannot be drawn by formula: its graph is in the file")
+def script_for(name: str, folder: Path | None = None) -> Any:
+    """The graph of an extractor whose weights are one. Raises Unscored as `state_for` does; no formula draws a graph, so it always comes from its file."""
     item = entry(name)
     try:
         located = locate(item, folder)

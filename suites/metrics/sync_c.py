@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.model import Metric
-from suites.metrics._sync import wholeframe
+from suites.metrics._sync import confidences
 
 SPEC = Metric(
     name="sync-c",
@@ -11,5 +11,5 @@ SPEC = Metric(
     higher_is_better=True,
     unit="",
     decimals=3,
-    variants=(wholeframe(lambda score: score.confidence, "median over the offsets less the least"),),
+    variants=confidences("median over the offsets less the least"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.model import Metric
-from suites.metrics._sync import wholeframe
+from suites.metrics._sync import offsets
 
 SPEC = Metric(
     name="sync-offset",
@@ -11,5 +11,5 @@ SPEC = Metric(
     higher_is_better=None,
     unit="frames",
     decimals=1,
-    variants=(wholeframe(lambda score: float(score.offset), "the offset of the least, above 0 = the sound is early"),),
+    variants=offsets("the offset of the least, above 0 = the sound is early"),
 )

@@ -77,11 +77,19 @@ def crops(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], boxes: Double
 
     OpenCV's bilinear resize on uint8, without antialiasing, aspect not kept. ValueError where their numbers differ or as of `cut`.
     """
-    import cv2
-
     if len(frames) != len(boxes):
         raise ValueError(f"{len(frames)} frames and {len(boxes)} boxes: a track has one box a frame")
-    found = np.empty((len(boxes), SIDE, SIDE, 3), np.uint8)
-    for i, (frame, x, y, half) in enumerate(zip(frames, *smoothed(boxes), strict=True)):
-        found[i] = cv2.resize(cut(frame, rectangle(x, y, half)), (SIDE, SIDE))
-    return found
+    return np.stack([square(frame, where) for frame, where in zip(frames, rectangles(boxes), strict=True)])
+
+
+def rectangles(boxes: Doubles) -> list[Rectangle]:
+    """Where to cut in every frame of a track with these boxes (n, 4)."""
+    return [rectangle(x, y, half) for x, y, half in zip(*smoothed(boxes), strict=True)]
+
+
+def square(frame: NDArray[np.uint8], where: Rectangle) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8 -> (224, 224, 3) uint8 of the rectangle; errors as of `cut`."""
+    import cv2
+
+    made: NDArray[np.uint8] = np.asarray(cv2.resize(cut(frame, where), (SIDE, SIDE)), np.uint8)
+    return made

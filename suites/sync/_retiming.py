@@ -25,7 +25,7 @@ RATE = 25
 """Frames a second afterwards."""
 Version = Literal["4.2", "5.1", "7.0"]
 """Of ffmpeg; 4.2 and 5.1 follow one rule."""
-Detector = Literal["0.5.1", "0.6.6"]
+Detector = Literal["0.5.1", "0.6.1", "0.6.6"]
 """Of PySceneDetect."""
 MIN_SCENE = 15
 """PySceneDetect's shortest scene in frames, as far as it keeps to it."""
@@ -74,15 +74,18 @@ def avi_samples(frames: int, fps: float, rate: int = 48_000) -> int:
 def scenes(changes: Collection[int], frames: int, detector: Detector) -> list[tuple[int, int]]:
     """Shots [first, end) of a clip of `frames` frames, given the frames whose content score is above the threshold (the first of a new shot).
 
-    0.5.1: a cut counts unless the last one is less than 15 frames back; the first always does. 0.6.6: the first must come at frame 15 or later,
-    and changes that follow one less than 15 frames back are merged: if such a run lasts 15 frames, its end is one cut, after 15 quiet frames. The
-    score itself (threshold 30 in 0.5.1, 27 in 0.6.6) is not computed here. ValueError for a change outside 1..frames-1.
+    0.5.1: a cut counts unless the last one is less than 15 frames back; the first always does. 0.6.1: the same, but the first must come at frame 15 or
+    later. 0.6.6: that too, and changes that follow one less than 15 frames back are merged: if such a run lasts 15 frames, its end is one cut, after 15
+    quiet frames. The score itself is that of `_content`. ValueError for a change outside 1..frames-1.
 
-    PySceneDetect v0.5.1 scenedetect/detectors/content_detector.py; v0.6.6 scenedetect/scene_detector.py FlashFilter, mode MERGE.
+    PySceneDetect v0.5.1 and v0.6.1 scenedetect/detectors/content_detector.py; v0.6.6 scenedetect/scene_detector.py FlashFilter, mode MERGE.
     """
     if any(not 0 < change < frames for change in changes):
         raise ValueError(f"a change must lie within 1..{frames - 1}")
-    cuts = _cuts_in_order(sorted(changes)) if detector == "0.5.1" else _merged_cuts(set(changes), frames)
+    if detector == "0.6.6":
+        cuts = _merged_cuts(set(changes), frames)
+    else:
+        cuts = _cuts_in_order(sorted(changes), -MIN_SCENE if detector == "0.5.1" else 0)
     return list(zip([0, *cuts], [*cuts, frames], strict=True))
 
 
@@ -129,11 +132,12 @@ def _converted(times: Sequence[float], duration: float, repeats: bool) -> list[S
     return shown
 
 
-def _cuts_in_order(changes: Sequence[int]) -> list[int]:
+def _cuts_in_order(changes: Sequence[int], last: int) -> list[int]:
     cuts: list[int] = []
     for change in changes:
-        if not cuts or change - cuts[-1] >= MIN_SCENE:
+        if change - last >= MIN_SCENE:
             cuts.append(change)
+            last = change
     return cuts
 
 

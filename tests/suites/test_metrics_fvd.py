@@ -191,7 +191,7 @@ def test_a_pinned_program_is_run(register: Register, tmp_path: Path) -> None:
     """Frames 0 to 15 of 20, each of its own level, at their own size."""
     register(pinned(program(tmp_path / "zz-script.pt")))
     used = extractor("i3d-styleganv")
-    network = used.build(weights.script_for("zz-script", "real", tmp_path), "cpu")
+    network = used.build(weights.script_for("zz-script", tmp_path), "cpu")
     found: list[Floats] = []
     node = Node(used, network, [found.append])
     node.push(np.broadcast_to(np.arange(20, dtype=np.uint8)[:, None, None, None], (20, 6, 4, 3)))
@@ -210,15 +210,13 @@ def test_a_program_nobody_vouches_for_is_not_run(register: Register, tmp_path: P
         assert error.value.code == "weights-unsafe"
     register(pinned(path, sha256=None))
     with pytest.raises(Unscored) as reason:
-        weights.script_for("zz-script", "real", tmp_path)
+        weights.script_for("zz-script", tmp_path)
     assert reason.value.reason == "weights-unusable"
 
 
 def test_other_states_of_a_program(register: Register, tmp_path: Path) -> None:
-    with pytest.raises(Unscored, match="weights-missing"):
-        weights.script_for("i3d-torchscript", "seeded")
     with pytest.raises(Unscored, match="hvbench weights pull i3d-torchscript"):
-        weights.script_for("i3d-torchscript", "real", tmp_path)
+        weights.script_for("i3d-torchscript", tmp_path)
     broken = tmp_path / "zz-script.pt"
     broken.write_bytes(b"no program")
     for item, code in ((pinned(broken), "weights-broken"), (pinned(broken, format="torch"), "weights-format")):

@@ -48,7 +48,7 @@ def test_features_are_those_of_the_file(weights_folder: Path) -> None:
     """One row a frame, on the file's grid of 255 steps from zero, and equal frames give equal rows wherever they stand."""
     pytest.importorskip("ai_edge_litert", reason="the extra [litert] is not installed")
     extractor = registry().extractors["mobilenet-v1"].item
-    network = extractor.build(script_for(extractor.weights, "real", weights_folder / "features"), "cpu")
+    network = extractor.build(script_for(extractor.weights, weights_folder / "features"), "cpu")
     frames = np.random.default_rng(1).integers(0, 256, (3, 96, 64, 3)).astype(np.uint8)
     rows: list[np.ndarray] = []
     node = Node(extractor, network, [rows.append])

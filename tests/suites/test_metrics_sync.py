@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,15 @@ from benchmark.errors import Unscored
 from benchmark.model import Unit
 from benchmark.record import Record
 from benchmark.weights import seeded_tensor
-from suites.embedded._speech import write_wav
+from suites.embedded import talking
+from suites.embedded._speech import shifted, sound, speech, write_wav
+from suites.networks import mediapipe_faces
+from suites.networks._syncnet import forward_aud, forward_lip
 from suites.networks.syncnet import build, floats, preprocess
-from suites.sync._distances import summarise
+from suites.sync._crop import crops
+from suites.sync._distances import distances, embed, summarise
+from suites.sync._faces import unpack
+from suites.sync._mfcc import mfcc
 from tests.formula import frames, weight, weights
 from tests.formula_audio import waveform
 from tests.frozen import fixture
@@ -133,3 +140,62 @@ def test_without_the_package_of_cepstra(monkeypatch: pytest.MonkeyPatch) -> None
         build({}, "cpu")
     assert error.value.reason == "not-installed"
     assert "human-video-benchmark[sync]" in error.value.detail
+
+
+def talker(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
+    """The first frames of a drawn speaker, and what is said."""
+    size = replace(talking.SIZE, frames=n)
+    reel = talking.draw(0, size)
+    return np.asarray(reel.frames, np.uint8), sound(speech(talking.seed_of(0), n / 25))
+
+
+@pytest.mark.real_weights
+def test_a_drawn_speaker_is_followed(weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faces by MediaPipe's real detector, SyncNet's weights by formula: the whole road gives what its parts give when they are put together by hand; a
+    late sound is another number; one track, all frames long, is in the record and is flagged as short."""
+    monkeypatch.setenv("BENCHMARK_WEIGHTS", str(weights_folder / "mediapipe_tflite"))
+    clip, samples = talker(40)
+    for name, late in (("one", 0), ("two", 3)):
+        write(tmp_path / "m" / f"{name}.mkv", clip, rate=25)
+        write_wav(tmp_path / f"{name}.wav", shifted(samples, late, 25.0) if late else samples)
+    names = [f"{metric}@clean25-mediapipe" for metric in ("sync-c", "sync-d", "sync-offset")] + ["sync-d@clean25-mediapipe-zero"]
+    record = run(
+        cases_file=cases(tmp_path / "cases.toml", {"one": "one.wav", "two": "two.wav"}),
+        metrics=names,
+        weights="seeded",
+        out=tmp_path / "run",
+    )
+    one, two = scored(record, "one"), scored(record, "two")
+    (track,) = one[names[0]]["facts"]["tracks"]
+    assert (track["first"], track["frames"], track["detections"]) == (0, 40, 40)
+    assert track["confidence"] == one[names[0]]["value"]
+
+    graph = (weights_folder / "mediapipe_tflite" / "face_detection_short_range.tflite").read_bytes()
+    state = {name: seeded_tensor(name, shape) for name, shape in floats().items()}
+    find = mediapipe_faces.build(graph, "cpu")
+    boxes = np.stack([unpack(find(frame[None]))[0][0] for frame in clip])
+    lips, sounds = embed(forward_lip(state, "cpu"), forward_aud(state, "cpu"), crops(list(clip), boxes), mfcc(samples[: 40 * 640]), 35)
+    expected = summarise(distances(lips, sounds, padded=False))
+    assert one[names[0]]["value"] == pytest.approx(expected.confidence, rel=1e-4)
+    assert one[names[1]]["value"] == pytest.approx(expected.distance, rel=1e-6)
+    assert one[names[2]]["value"] == expected.offset
+    assert one[names[3]]["value"] == pytest.approx(expected.at_zero, rel=1e-6)
+    assert two[names[3]]["value"] != one[names[3]]["value"]
+    (row,) = (r for r in record.scores if r["metric"] == "sync-c")
+    assert {"seeded-1", "short track"} <= set(row["flags"])
+
+
+def test_the_original_pipelines_run_to_a_reason(tmp_path: Path) -> None:
+    """Three frames are too few for a track, whatever S3FD with weights by formula takes for a face; below its smallest picture it says so."""
+    names = [f"sync-c@{way}" for way in ("pipeline-a", "pipeline-b", "latentsync", "mochabench", "clean25")]
+    for name, side in (("one", 128), ("two", 64)):
+        write(tmp_path / "m" / f"{name}.mkv", movie(1, 3, side, side), rate=25)
+        write_wav(tmp_path / f"{name}.wav", waveform(3 * 640))
+    record = run(
+        cases_file=cases(tmp_path / "cases.toml", {"one": "one.wav", "two": "two.wav"}),
+        metrics=names,
+        weights="seeded",
+        out=tmp_path / "run",
+    )
+    assert {scored(record, "one")[name]["reason"] for name in names} == {"short-track"}
+    assert {scored(record, "two")[name]["reason"] for name in names} == {"too-small"}

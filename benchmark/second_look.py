@@ -1,0 +1,70 @@
+"""After the pass: clips are decoded once more for networks that start from what another one found in every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark import resize
+from benchmark.errors import InputError, Unscored
+from benchmark.feature_pass import FeaturePass, heard, track_rate
+from benchmark.jobs import CaseJob, Cursor, Runner, Track
+from benchmark.media import VideoInfo, decode
+from benchmark.model import Frames
+from benchmark.rows import Again, ClipExtractor
+
+
+def look_again(features: FeaturePass, runner: Runner, job: CaseJob, truth: VideoInfo | None) -> None:
+    """Every second look that a unit needs and whose rows are not stored yet; call it after the pass has finished. A look that fails carries its reason."""
+    for track in runner.tracks:
+        for extractor, mine, under in features.looks(runner, track):
+            mine.failed = mine.failed or under.failed
+            if mine.failed is not None or runner.error is not None or features.shards.has(mine.key):
+                continue
+            try:
+                _look(features, extractor, mine.key, under.key, runner, track, job, truth)
+            except Unscored as reason:
+                mine.failed = reason
+            except InputError as error:
+                runner.error = error
+
+
+def _look(
+    features: FeaturePass,
+    extractor: ClipExtractor,
+    key: str,
+    under: str,
+    runner: Runner,
+    track: Track,
+    job: CaseJob,
+    truth: VideoInfo | None,
+) -> None:
+    fps = track_rate(runner, truth)
+    if fps is None:
+        raise Unscored("fps-unknown", f"{extractor.id} needs to know when a frame is shown: --fps NAME=F")
+    sound = heard(runner, track, job, fps, extractor.sound) if extractor.sound else None
+    if isinstance(sound, Unscored):
+        raise sound
+    forward = cast("Callable[[Again], NDArray[np.float32]]", features.loaded(extractor.id))
+    rows = forward(Again(features.shards.load(under), partial(_frames, runner, track, job.chunk), sound, track.size, fps))
+    if not np.isfinite(rows).all():
+        raise Unscored("nan-features", f"{extractor.id} gives non-finite features")
+    writer = features.shards.writer(key, len(rows), extractor.dimension)
+    writer(rows)
+    writer.close()
+
+
+def _frames(runner: Runner, track: Track, chunk: int) -> Iterator[Frames]:
+    """The compared frames of a clip, decoded again."""
+    assert runner.info is not None
+    wanted = iter(track.pairing.generated)
+    with closing(decode(runner.info, crop=runner.source.crop, chunk=chunk)) as chunks:
+        cursor = Cursor(chunks)
+        while part := list(islice(wanted, chunk)):
+            yield resize.to_size(cursor.take(part, part[-1]), track.size, track.view.rules.size.filter)
