@@ -43,6 +43,8 @@ def run(
     fps: Mapping[Name, float | str | Fraction] | None = None,
     frames: Mapping[Name, tuple[int, int]] | None = None,
     reference_frame: Mapping[Name, int] | None = None,
+    keypoints: Mapping[Name, FilePath] | None = None,
+    audio: FilePath | None = None,
     weights: str = "real",
     weights_folder: FilePath | None = None,
     device: str = "cpu",
@@ -53,10 +55,9 @@ def run(
 ) -> Record:
     """Score clips and return the record; arguments are those of `hvbench run`, with `"*"` for every method.
 
-    crop, ignore: "x,y,w,h". frames: {name: (first, last + 1)} of the truth. weights: "real" or "seeded". weights_folder:
-    looked in first. backend: "torch",
-    "onnxruntime" (CPU) or "torch-tf32" (GPU). A finished run of the same spec is returned
-    as it is. Raises InputError for input that makes the whole run impossible; single clips that fail stand in the record's journal.
+    crop, ignore: "x,y,w,h". frames: {name: (first, last + 1)} of the truth. keypoints: folders of npz files, audio: a folder of sounds, by stem.
+    weights: "real" or "seeded". weights_folder: looked in first. backend: "torch", "onnxruntime" (CPU) or "torch-tf32" (GPU). A finished run of the same
+    spec is returned as it is. Raises InputError for input that makes the whole run impossible; single clips that fail stand in the record's journal.
     """
     from benchmark.runs import run as execute
 
@@ -83,6 +84,8 @@ def run(
         fps={name: fraction(rate, "fps") for name, rate in (fps or {}).items()},
         ranges=dict(frames or {}),
         reference_frames=dict(reference_frame or {}),
+        keypoints={name: Path(where) for name, where in (keypoints or {}).items()},
+        audio=path(audio),
         weights=weights,
         weights_folder=path(weights_folder),
         device=device,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from benchmark import data
+from benchmark import beside, data
 from benchmark.errors import InputError
 from benchmark.media import list_clips, parse_rect
 from benchmark.model import Case, Rect, Source, Split, Suite
@@ -54,6 +52,7 @@ def _check_names(request: Request, outputs: Mapping[str, object]) -> None:
         ("--fps", request.fps),
         ("--frames", request.ranges),
         ("--reference-frame", request.reference_frames),
+        ("--keypoints", request.keypoints),
     ):
         for name in names:
             if name not in known:
@@ -91,6 +90,7 @@ def source(path: Path, name: str, request: Request, suite_fps: Fraction | None =
         offset=pick(request.offsets, start.offset) if wild else start.offset,
         range=pick(request.ranges, start.range) if wild else start.range,
         reference_frame=pick(request.reference_frames, start.reference_frame) if wild else start.reference_frame,
+        keypoints=beside.of(request.keypoints[name], path) if name in request.keypoints else start.keypoints,
     )
 
 
@@ -120,7 +120,10 @@ def _from_folders(request: Request, split: Split) -> Gathered:
             notes.append(
                 f"{request.outputs[name]}: {len(extra)} clip(s) have no truth of the same stem and are not scored: {', '.join(extra[:5])}"
             )
-    cases = tuple(Case(id=stem, truth=source(truths[stem], TRUTH, request) if truths is not None else None) for stem in wanted)
+    sounds = beside.sounds(request.audio) if request.audio else {}
+    cases = tuple(
+        Case(id=stem, truth=source(truths[stem], TRUTH, request) if truths is not None else None, audio=sounds.get(stem)) for stem in wanted
+    )
     outputs = {name: {stem: source(clips[stem], name, request) for stem in wanted if stem in clips} for name, clips in methods.items()}
     return Gathered(cases, outputs, _real(request), notes=tuple(notes), split="folder" if not split.cases else split.id)
 
@@ -153,6 +156,8 @@ def _from_data(request: Request, suite: Suite, split: Split) -> Gathered:
             expected=f"{suite.id}: {suite.layout or '{case}.mp4'}",
             hint="check the spelling of --data, BENCHMARK_DATA or the configuration",
         )
+    if suite.audio and not suite.layout:
+        return _from_sounds(request, suite, split, root)
     if split.cases:
         paths = {case: root / suite.layout.format(case=case) for case in split.cases}
         chosen = [c for c in split.cases if not request.cases or c in request.cases][: request.limit]
@@ -178,6 +183,27 @@ def _from_data(request: Request, suite: Suite, split: Split) -> Gathered:
     return Gathered(cases, outputs, _real(request), split=split.id)
 
 
+def _from_sounds(request: Request, suite: Suite, split: Split, root: Path) -> Gathered:
+    """Cases of a suite without truths: what there is to say."""
+    cases = split.cases or tuple(beside.stems(root, suite.audio))
+    found = {case: beside.one(root, suite.audio, case) for case in cases}
+    lacking = [case for case, path in found.items() if path is None]
+    if lacking or not found:
+        raise InputError(
+            f"the data root is incomplete for split {split.id}",
+            code="incomplete",
+            path=root,
+            found=f"{len(lacking)} of {len(found)} sounds missing" + (f": {', '.join(lacking[:8])}" if lacking else ""),
+            expected=suite.audio.format(case=lacking[0] if lacking else "{case}"),
+            hint=f"hvbench explain {suite.id}",
+        )
+    methods = {name: list_clips(path) for name, path in request.outputs.items()}
+    outputs = {name: {case: source(clips[case], name, request) for case in cases if case in clips} for name, clips in methods.items()}
+    return Gathered(
+        tuple(Case(id=case, audio=path, fps=suite.fps) for case, path in found.items()), outputs, _real(request), split=split.id
+    )
+
+
 def from_made(made: tuple[Case, ...], request: Request, split: Split) -> Gathered:
     """The cases of a maker (a suite whose clips are generated on this machine)."""
     _check_names(request, {})
@@ -191,12 +217,19 @@ def _pick(found: Gathered, request: Request) -> Gathered:
         raise InputError(
             "no such case", code="unknown-name", found=", ".join(unknown), expected=", ".join(ids[:20]) + (" ..." if len(ids) > 20 else "")
         )
-    cases = tuple(case for case in found.cases if not request.cases or case.id in request.cases)
+    cases = tuple(_with_keypoints(case) for case in found.cases if not request.cases or case.id in request.cases)
     if request.limit is not None:
         if request.limit < 1:
             raise InputError("--limit takes a positive number of cases", found=str(request.limit))
         cases = cases[: request.limit]
     return dataclasses.replace(found, cases=cases)
+
+
+def _with_keypoints(case: Case) -> Case:
+    """A truth without keypoints of its own has those of the case's pose file, where that is one."""
+    if case.truth is None or case.truth.keypoints is not None or case.pose is None or case.pose.suffix != ".npz":
+        return case
+    return dataclasses.replace(case, truth=dataclasses.replace(case.truth, keypoints=case.pose))
 
 
 # -------------------------------------------------------------------------------------------------------------- cases.toml
@@ -214,6 +247,7 @@ class ClipTable:
     offset: int = 0
     range: tuple[int, ...] | None = None
     reference_frame: int | None = None
+    keypoints: str | None = None
 
 
 @dataclass(frozen=True)
@@ -283,6 +317,7 @@ def from_file(path: Path, request: Request) -> Gathered:
             entry.offset,
             (entry.range[0], entry.range[1]) if entry.range else None,
             entry.reference_frame,
+            (path.parent / entry.keypoints).resolve() if entry.keypoints else None,
         )
         return source(where, name, request, base=base)
 
@@ -322,52 +357,3 @@ def from_file(path: Path, request: Request) -> Gathered:
 
 def _rect(text: str | None) -> Rect | None:
     return parse_rect(text) if text else None
-
-
-def rect_text(rect: Rect) -> str:
-    """The `x,y,w,h` that parse_rect reads back."""
-    numbers = (rect.x, rect.y, rect.w, rect.h)
-    return ",".join(f"{v!r}" if rect.fractions else f"{int(v)}" for v in map(float, numbers))
-
-
-def to_toml(found: Gathered, hashes: Mapping[Path, str], suite: str, base: Path) -> str:
-    """A cases.toml of `found`, with hashes, paths relative to `base` where they lie below it."""
-
-    def text(value: str) -> str:
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-    def clip(table: str, entry: Source) -> list[str]:
-        lines = [f"[{table}]", f"path = {text(os.path.relpath(entry.path, base))}"]
-        if entry.path in hashes:
-            lines.append(f'sha256 = "{hashes[entry.path]}"')
-        for key, rect in (("crop", entry.crop), ("ignore", entry.ignore)):
-            if rect is not None:
-                lines.append(f'{key} = "{rect_text(rect)}"')
-        if entry.fps is not None:
-            lines.append(f'fps = "{entry.fps}"')
-        if entry.offset:
-            lines.append(f"offset = {entry.offset}")
-        if entry.range is not None:
-            lines.append(f"range = [{entry.range[0]}, {entry.range[1]}]")
-        if entry.reference_frame is not None:
-            lines.append(f"reference_frame = {entry.reference_frame}")
-        return lines
-
-    lines = [f"format = {FORMAT}", f"suite = {text(suite)}", f"split = {text(found.split or 'folder')}"]
-    for case in found.cases:
-        lines += ["", "[[case]]", f"id = {text(case.id)}"]
-        for key in ("reference", "pose", "uv", "masks", "audio"):
-            where: Path | None = getattr(case, key)
-            lines += [f"{key} = {text(os.path.relpath(where, base))}"] if where is not None else []
-        lines += [f"reference_frame = {case.reference_frame}"] if case.reference_frame is not None else []
-        lines += [f"prompt = {text(case.prompt)}"] if case.prompt is not None else []
-        lines += [f'fps = "{case.fps}"'] if case.fps is not None else []
-        lines += [f"frames = {case.frames}"] if case.frames is not None else []
-        if case.truth:
-            lines += clip("case.truth", case.truth)
-        for name, clips in found.outputs.items():
-            if case.id in clips:
-                lines += clip(f"case.outputs.{text(name)}", clips[case.id])
-    for stem, entry in found.real.items():
-        lines += ["", *clip(f"real.{text(stem)}", entry)]
-    return "\n".join(lines) + "\n"

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark import backends, machine
+from benchmark import backends, given, machine
 from benchmark.errors import InputError, Unscored
 from benchmark.features import Node, Shards, ShardWriter, feature_key, rows_of
 from benchmark.live import Pairs
 from benchmark.media import VideoInfo, from_second, read_sound
-from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
+from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant, Source
 from benchmark.plan import Network
 from benchmark.registry import find, registry
-from benchmark.rows import ClipExtractor, ClipVariant, RegionVariant
+from benchmark.rows import ClipExtractor, ClipVariant, GivenExtractor, RegionVariant
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
@@ -76,7 +76,7 @@ def _planned(network: Network) -> Extractor:
 class _Sequence:
     """Frames of one clip in one order at one size, on their way through one network."""
 
-    node: Node | None
+    node: Node | given.Recital | None
     key: str
     rows: int
     writer: ShardWriter | None = None
@@ -115,6 +115,8 @@ class FeaturePass:
         for name, variant in asked:
             if isinstance(variant, RegionVariant) and track.counted is not None:
                 track.reasons[name] = Unscored("ignore-unsupported", f"{name} cannot leave out a part of the picture")
+            elif (reason := _not_given(variant, runner, job)) is not None:
+                track.reasons[name] = reason
             elif variant.extractor in self.networks.planned:
                 wanted.setdefault(variant.extractor, []).append((name, variant))
         entry = self._of.setdefault((id(runner), track.view.id), [])
@@ -131,9 +133,16 @@ class FeaturePass:
             if isinstance(extractor, ClipExtractor):
                 entry += self._second(extractor, runner, track, look, hear, fps)
                 continue
-            ours = self._sequence(extractor, runner.sha256, track.pairing.generated, look, stored, bool(live), fps, hear)
             theirs = None
-            if truth is not None and both and not extractor.sound:
+            if isinstance(extractor, GivenExtractor):
+                assert runner.info is not None
+                ours = self._given(extractor, runner.source, runner.info, runner.sha256, track.pairing.generated, track, stored)
+                if truth is not None and both:
+                    assert job.case.truth is not None
+                    theirs = self._given(extractor, job.case.truth, truth, str(job.truth_sha256), track.pairing.truth, track, stored)
+            else:
+                ours = self._sequence(extractor, runner.sha256, track.pairing.generated, look, stored, bool(live), fps, hear)
+            if truth is not None and both and not extractor.sound and theirs is None:
                 assert job.case.truth is not None
                 theirs = self._sequence(
                     extractor, str(job.truth_sha256), track.pairing.truth, _look(job.case.truth.crop, track), stored, bool(live), fps
@@ -146,6 +155,30 @@ class FeaturePass:
                     if sequence.node is not None:  # else the network could not be had: `collect` tells
                         sequence.node.sinks.append(pairs.sink(side))
             entry.append((extractor_id, ours, theirs))
+
+    def _given(
+        self,
+        extractor: GivenExtractor,
+        source: Source,
+        info: VideoInfo,
+        clip: str,
+        frames: tuple[int, ...],
+        track: Track,
+        stored: bool,
+    ) -> _Sequence:
+        """Rows from the file beside a clip."""
+        look = _look(source.crop, track)
+        try:
+            rows, digest = given.rows(extractor, source, info, frames, track.size)
+        except Unscored as reason:
+            return _Sequence(None, "", 0, failed=reason)
+        key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=digest, machine={})
+        sequence = self._sequences.setdefault(key, _Sequence(given.Recital(rows), key, len(rows)))
+        if stored and sequence.writer is None and not self.shards.has(key):
+            assert sequence.node is not None
+            sequence.writer = self.shards.writer(key, len(rows), extractor.dimension)
+            sequence.node.sinks.append(sequence.writer)
+        return sequence
 
     def _second(
         self,
@@ -333,6 +366,17 @@ class FeaturePass:
             if name == extractor_id and ours is not None and ours.failed is None and (theirs is None or theirs.failed is None):
                 return self.shards.load(ours.key), None if theirs is None else self.shards.load(theirs.key)
         raise KeyError(extractor_id)
+
+
+def _not_given(variant: Resting, runner: Runner, job: CaseJob) -> Unscored | None:
+    """Why a variant on rows that come with the data cannot be had: a side that it needs has no file."""
+    if not isinstance(find(registry().extractors, variant.extractor, "extractor"), GivenExtractor):
+        return None
+    paired = isinstance(variant, RegionVariant) or (isinstance(variant, ClipVariant) and variant.paired)
+    if paired and job.case.truth is not None and given.there(job.case.truth) is None:
+        return given.lacking(job.case.truth, "truth")
+    alone = isinstance(variant, RegionVariant) and not variant.both
+    return None if alone or given.there(runner.source) is not None else given.lacking(runner.source, runner.job.unit.adapter)
 
 
 def _feed(sequence: _Sequence, frames: Frames) -> None:

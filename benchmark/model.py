@@ -42,7 +42,7 @@ class Source:
     path: a video file or a folder of numbered images. crop: applied right after decoding. ignore: a rectangle of the (cropped) picture that no
     frame metric counts. fps: overrides the file's own rate (frames are then evenly spaced). offset: frame i belongs to truth frame i + offset.
     range: half-open range of truth frames that shall be compared (None = all that match). reference_frame: the truth frame this method was given
-    as its reference picture (None = what the case says).
+    as its reference picture (None = what the case says). keypoints: a file with the keypoints of every frame.
     """
 
     path: Path
@@ -52,6 +52,7 @@ class Source:
     offset: int = 0
     range: tuple[int, int] | None = None
     reference_frame: int | None = None
+    keypoints: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,6 @@ class FrameScore(Interface):
 
     def __call__(self, generated: Frames, truth: Frames, counted: Counted | None = None, /) -> Values:
         """Score n aligned frames."""
-        ...
 
 
 def mean(values: Values) -> float:
@@ -188,7 +188,6 @@ class Forward(Interface):
 
     def __call__(self, batch: NDArray[Any], /) -> NDArray[np.float32]:
         """Run one batch."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,9 +315,9 @@ class Split:
 class Suite:
     """What is measured on what; data, not code.
 
-    layout: pattern below the data root with `{case}` for the case id. fps: rate of the data where its files state none. fallback: id of the
-    generated suite used when no root was named. adapters: run when none is asked for. make: the maker of a generated suite's clips.
-    A split without cases takes every clip it finds.
+    layout: pattern below the data root with `{case}` for the case id. audio: the same for the sound that is spoken to, where a
+    `*` may stand for a folder. fps: rate of the data where its files state none. fallback: id of the generated suite used when no root was named.
+    adapters: run when none is asked for. make: the maker of a generated suite's clips. A split without cases takes every clip it finds.
     """
 
     id: str
@@ -329,6 +328,7 @@ class Suite:
     splits: tuple[Split, ...]
     default_split: str
     layout: str = ""
+    audio: str = ""
     fps: Fraction | None = None
     reference_frame: int | None = None
     fallback: str | None = None

@@ -33,6 +33,8 @@ class Request:
     fps: Mapping[str, Fraction] = field(default_factory=dict)
     ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     reference_frames: Mapping[str, int] = field(default_factory=dict)
+    keypoints: Mapping[str, Path] = field(default_factory=dict)
+    audio: Path | None = None
     weights: str = "real"
     weights_folder: Path | None = None
     pull: bool = False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.model import Extractor, Frames, Values, Variant, mean
+from benchmark.model import Extractor, Forward, Frames, Values, Variant, mean
 
 Rows = NDArray[np.float32]
 """(n, d) what an extractor found, one row a compared frame; positions in pixels of the compared picture, the first pixel's centre at 0.5."""
@@ -74,6 +75,35 @@ class ClipExtractor(Extractor):
     preprocess: Callable[[Frames], NDArray[Any]] = _unchanged
 
 
+@dataclass(frozen=True)
+class Given:
+    """A file of keypoints as it is to be read. path, content: for messages, and its bytes. size: (width, height) of the decoded picture. box: (x, y, w, h)
+    of it that is kept. target: (width, height) at which that is compared.
+    """
+
+    path: Path
+    content: bytes
+    size: tuple[int, int]
+    box: tuple[int, int, int, int]
+    target: tuple[int, int]
+
+
+def _no_network(state: Any, device: str) -> Any:
+    raise TypeError("its rows are read, not computed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenExtractor(Extractor):
+    """Rows that come with the data: read(Given) -> (frames of the clip, d), in pixels of the compared picture; raises InputError for another file. A
+    frame whose file says nothing is a row of noughts.
+    """
+
+    read: Callable[[Given], Rows]
+    batch: int = 1
+    preprocess: Callable[[Frames], NDArray[Any]] = _unchanged
+    build: Callable[[Any, str], Forward] = _no_network
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClipVariant(Variant):
     """Arithmetic on the rows of one clip.
@@ -94,9 +124,11 @@ class ClipVariant(Variant):
 class RegionVariant(Variant):
     """Arithmetic on regions of aligned frames that rows tell: score(generated (n, h, w, 3), truth, rows of generated (n, d), rows of truth) -> (n,);
     NaN = a frame without the region, left out for the stated reason. Its extractor gives one row a frame. An ignored inset leaves the clip unscored.
+    both: are the generated frame's rows looked at, or the truth's alone?
     """
 
     extractor: str
     score: Callable[[Frames, Frames, Rows, Rows], Values]
     left_out: str
     pool: Callable[[Values], float] = mean
+    both: bool = True

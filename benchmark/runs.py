@@ -370,7 +370,7 @@ def request_to_json(request: Request) -> dict[str, Any]:
         value = getattr(request, field.name)
         if isinstance(value, Path):
             value = value.absolute()
-        if field.name == "outputs":
+        if field.name in ("outputs", "keypoints"):
             value = {name: path.absolute() for name, path in value.items()}
         data[field.name] = plain(value)
     return data
@@ -383,9 +383,10 @@ def request_from_json(data: Mapping[str, Any]) -> Request:
     from benchmark.model import Rect
 
     values = dict(data)
-    for name in ("truth", "data", "real", "cases_file", "weights_folder", "out"):
-        values[name] = Path(values[name]) if values[name] else None
-    values["outputs"] = {name: Path(path) for name, path in values["outputs"].items()}
+    for name in ("truth", "data", "real", "cases_file", "audio", "weights_folder", "out"):
+        values[name] = Path(values[name]) if values.get(name) else None
+    for key in ("outputs", "keypoints"):
+        values[key] = {name: Path(path) for name, path in values.get(key, {}).items()}
     for name in ("adapters", "cases", "protocols", "metrics", "seeds"):
         values[name] = tuple(values[name])
     for name in ("crops", "ignores"):

@@ -18,6 +18,7 @@ from benchmark.media import HashCache
 from benchmark.model import Adapter, Case, ProtocolSpec, Source, Split, Suite, Unit
 from benchmark.registry import find, registry
 from benchmark.request import Request
+from benchmark.rows import GivenExtractor
 
 FORMAT = 1
 """Raised whenever the meaning of a spec changes, so that an old run is never mistaken for a new one."""
@@ -25,11 +26,12 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip of the spec: how to look at it, its content's sha256, or why it cannot be used."""
+    """A clip of the spec: how to look at it, its content's sha256, or why it cannot be used. keypoints: sha256 of the file beside it, if a variant reads it."""
 
     source: Source
     sha256: str | None = None
     error: InputError | None = None
+    keypoints: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,11 @@ class Spec:
 
 
 def _view(source: Source | None) -> dict[str, Any]:
-    return {key: value for key, value in plain(source).items() if key != "path" and value is not None} if source else {}
+    return {key: value for key, value in plain(source).items() if key not in ("path", "keypoints") and value is not None} if source else {}
 
 
 def _clip_json(clip: Clip) -> dict[str, Any]:
-    view = _view(clip.source)
+    view = {**_view(clip.source), **({"keypoints": clip.keypoints} if clip.keypoints else {})}
     return {"sha256": clip.sha256, **view} if clip.error is None else {"error": clip.error.code, **view}
 
 
@@ -183,12 +185,19 @@ def resolve(request: Request, hashes: HashCache | None = None, say: Callable[[st
     for line in found.notes:
         note(line)
     methods = _methods(request, found)
-    truths = {case.id: _hashed(case.truth, hashes, found.pinned) for case in found.cases if case.truth}
+    given = any(_reads_files(name) for names in variants.values() for name in names)
+
+    def hashed(source: Source) -> Clip:
+        clip = _hashed(source, hashes, found.pinned)
+        beside = source.keypoints if given and source.keypoints is not None and source.keypoints.is_file() else None
+        return dataclasses.replace(clip, keypoints=hashes.sha256(beside)) if beside else clip
+
+    truths = {case.id: hashed(case.truth) for case in found.cases if case.truth}
     outputs: dict[tuple[str, str], Clip] = {}
     for name, clips in found.outputs.items():
         for case in found.cases:
             if case.id in clips:
-                outputs[name, case.id] = _hashed(clips[case.id], hashes, found.pinned)
+                outputs[name, case.id] = hashed(clips[case.id])
             else:
                 where = request.outputs.get(name)
                 missing = InputError(
@@ -243,6 +252,12 @@ def _columns(request: Request, suite: Suite) -> tuple[tuple[ProtocolSpec, ...], 
         p.id: tuple(dict.fromkeys((*_known(p), *request.metrics) if request.protocols or not request.metrics else request.metrics))
         for p in protocols
     }
+
+
+def _reads_files(name: str) -> bool:
+    """Does this variant rest on rows that come with the data?"""
+    entry = registry().extractors.get(getattr(registry().variant(name)[1], "extractor", ""))
+    return entry is not None and isinstance(entry.item, GivenExtractor)
 
 
 def _known(protocol: ProtocolSpec) -> tuple[str, ...]:

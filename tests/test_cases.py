@@ -17,8 +17,9 @@ import pytest
 
 from benchmark import manifest
 from benchmark.api import run
-from benchmark.cases import from_file, gather, read_file, rect_text
+from benchmark.cases import from_file, gather, read_file
 from benchmark.errors import InputError
+from benchmark.manifest import rect_text
 from benchmark.media import parse_rect, write_png
 from benchmark.model import Rect, Source, Split
 from benchmark.record import Record

@@ -36,6 +36,9 @@ def inputs(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--cases", dest="cases_file", type=Path, metavar="FILE", help="cases.toml with everything in one file (hvbench manifest writes one)"
     )
+    group.add_argument(
+        "--audio", type=Path, metavar="DIR", help="sound files for the cases, same stems; used where a clip has no sound of its own"
+    )
     group.add_argument("--split", metavar="NAME", help="a named list of cases of the suite")
     group.add_argument("--case", action="append", default=[], metavar="ID", help="only this case; repeatable")
     group.add_argument("--limit", type=int, metavar="N", help="only the first N cases")
@@ -59,6 +62,13 @@ def inputs(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=K",
         help="the truth frame that was given to NAME as its reference picture",
+    )
+    look.add_argument(
+        "--keypoints",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="files STEM.npz with the keypoints of every frame, for the variants @given-...",
     )
 
 
@@ -136,6 +146,8 @@ def request(arguments: argparse.Namespace) -> Request:
         fps=named("--fps", arguments.fps, _fps),
         ranges=named("--frames", arguments.frames, _range),
         reference_frames=named("--reference-frame", arguments.reference_frame, int),
+        keypoints=named("--keypoints", arguments.keypoints, Path),
+        audio=arguments.audio,
         weights="seeded" if get("weights") == "seeded" else "real",
         weights_folder=folder,
         pull=bool(get("pull")),

@@ -13,6 +13,7 @@ from benchmark.errors import Unscored
 from benchmark.rows import Found, Rows
 from suites.metrics._region_scores import Groups, Part
 from suites.people import _dwpose_rows as dwpose_rows
+from suites.people import _given as given_rows
 from suites.people._layout import LEFT_HAND, RIGHT_HAND, SEEN
 from suites.people._layout import SHOULDERS as DWPOSE_SHOULDERS
 from suites.people._mediapipe_rows import HAND, SHOULDERS, SURE, unpack
@@ -84,6 +85,23 @@ def dwpose(rows: Rows) -> Hands:
     )
 
 
+def given(rows: Rows) -> Hands:
+    """Rows of `given`: a point is seen where the file says so."""
+    points, seen = given_rows.unpack(rows)
+    hands_seen = np.stack([seen[:, LEFT_HAND], seen[:, RIGHT_HAND]], axis=1)
+    left, right = DWPOSE_SHOULDERS
+    return Hands(
+        points=np.stack([points[:, LEFT_HAND], points[:, RIGHT_HAND]], axis=1),
+        seen=hands_seen,
+        there=hands_seen.sum(axis=2) >= MOST,
+        score=hands_seen.astype(np.float64),
+        person=np.asarray(seen.any(axis=1)),
+        shoulders=_apart(points[:, left], points[:, right], seen[:, left] & seen[:, right]),
+        body=points[:, : LEFT_HAND.start],
+        body_seen=seen[:, : LEFT_HAND.start],
+    )
+
+
 Reader = Callable[[Rows], Hands]
 
 
@@ -104,7 +122,8 @@ DWPOSE = By(
     dwpose,
     "of a hand of the main person (the largest box, then followed by overlap) that DWPose sees (raw score at least 0.3)",
 )
-DETECTORS = (MEDIAPIPE, DWPOSE)
+GIVEN = By("given", "given", given, "of a hand of which the file beside the clip has at least 11 points")
+DETECTORS = (MEDIAPIPE, DWPOSE, GIVEN)
 
 
 def _groups(read: Reader, rows: Rows) -> Groups:

@@ -96,6 +96,7 @@ def _variants(part: Part, score: OneFrame, computed: str, left_out: str, gone: s
             extractor=extractor,
             score=partial(over, score, read, rule),
             left_out=left_out,
+            both=rule == "union",
             summary=f"{computed} {where}; each {part.name} one sample, then the frame, then the clip; the keypoints {words}; frames in whose truth there is "
             f"no {part.name}{gone} are left out and counted",
             source=part.source,

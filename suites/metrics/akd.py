@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.errors import Unscored
 from benchmark.model import Metric, Values
 from benchmark.rows import ClipVariant, Found
-from suites.metrics._hands import DWPOSE, MEDIAPIPE, By, Hands, Reader, scale
+from suites.metrics._hands import DWPOSE, GIVEN, MEDIAPIPE, By, Hands, Reader, scale
 
 
 def _distances(ours: Hands, theirs: Hands) -> Values:
@@ -71,5 +71,6 @@ SPEC = Metric(
     variants=(
         *_variants(MEDIAPIPE, "the 33 landmarks of the body (visibility 0.5) and 21 of each hand (presence 0.5)"),
         *_variants(DWPOSE, "the main person's 133 points (raw score at least 0.3) of body, feet, face and hands"),
+        *_variants(GIVEN, "the points of the files beside the two clips, up to 133 of body, feet, face and hands,"),
     ),
 )

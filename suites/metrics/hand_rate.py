@@ -6,7 +6,7 @@ from functools import partial
 
 from benchmark.model import Metric, Values
 from benchmark.rows import ClipVariant, Found
-from suites.metrics._hands import DWPOSE, MEDIAPIPE, MOST, By, Reader
+from suites.metrics._hands import DWPOSE, GIVEN, MEDIAPIPE, MOST, By, Reader
 
 
 def _any(read: Reader, found: Found) -> Values:
@@ -33,5 +33,6 @@ SPEC = Metric(
     variants=(
         _variant(MEDIAPIPE, "MediaPipe finds at least one hand with a presence of 0.5"),
         _variant(DWPOSE, f"DWPose sees at least {MOST} of the 21 points of one of the main person's hands (raw score at least 0.3)"),
+        _variant(GIVEN, f"the file beside the clip has at least {MOST} of the 21 points of a hand"),
     ),
 )
