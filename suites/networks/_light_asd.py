@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suites.sync._asd import CEPSTRA, SIDE, STEPS_A_FRAME, Scorer, averaged
+from suites.sync._asd import CEPSTRA, SIDE, Scorer, averaged
+from suites.sync._mfcc import STEPS_A_FRAME
 
 if TYPE_CHECKING:
     from torch import Tensor
