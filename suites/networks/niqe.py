@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 
 from benchmark.errors import Unscored
 from benchmark.model import Extractor, Frames
-from suites.people._niqe import LEAST, distance, features, luma
+from suites.people._niqe import FEATURES, LEAST, distance, features, luma
 
 if TYPE_CHECKING:
     from benchmark.model import Forward
 
 NOTHING = -1.0
 """The row of a frame that has no score, as of a flat one; a score is 0 or more."""
+
+
+def shapes() -> dict[str, tuple[int, ...]]:
+    """{name: shape} of the model: the mean and the covariance of natural pictures' features."""
+    return {"pop_mu": (1, FEATURES), "pop_cov": (FEATURES, FEATURES)}
 
 
 def preprocess(frames: Frames) -> NDArray[np.uint8]:
@@ -28,8 +33,7 @@ def preprocess(frames: Frames) -> NDArray[np.uint8]:
 
 
 def build(state: Mapping[str, NDArray[Any]], device: str) -> Forward:
-    """A Forward: (1, h, w) luma -> (1, 1) float32, `NOTHING` where fewer than two blocks have statistics. state: the mean (1, 36) and covariance
-    (36, 36) of natural pictures, in float64. Always on the CPU."""
+    """A Forward: (1, h, w) luma -> (1, 1) float32, `NOTHING` where fewer than two blocks have statistics. state: the tensors of `shapes`. Always on the CPU."""
     mean, covariance = state["pop_mu"].ravel().astype(np.float64), state["pop_cov"].astype(np.float64)
 
     def forward(batch: NDArray[np.uint8], /) -> NDArray[np.float32]:
@@ -49,4 +53,5 @@ SPEC = Extractor(
     preprocess=preprocess,
     build=build,
     weights="niqe-image-params",
+    shapes=shapes,
 )

@@ -112,5 +112,8 @@ def distance(found: Doubles, mean: Doubles, covariance: Doubles) -> float:
     whole = found[~np.isnan(found).any(axis=1)]
     if len(whole) < 2:
         return float("nan")
-    away = mean - np.nanmean(found, axis=0)
-    return float(np.sqrt(away @ np.linalg.pinv((covariance + np.cov(whole, rowvar=False)) / 2) @ away))
+    # The pseudo-inverse by eigenvalues, because a covariance has none below nought: what lies under the root cannot either.
+    values, vectors = np.linalg.eigh((covariance + np.cov(whole, rowvar=False)) / 2)
+    kept = values > 1e-15 * values.max()
+    along = (mean - np.nanmean(found, axis=0)) @ vectors[:, kept]
+    return float(np.sqrt((along**2 / values[kept]).sum()))
