@@ -113,7 +113,7 @@ def _lines(head: str, rows: list[tuple[str, str]]) -> str:
 
 
 def _variant(metric: Metric, variant: Variant) -> str:
-    better = {True: "higher is better", False: "lower is better", None: "neither direction is better"}[metric.higher_is_better]
+    better = {True: "higher is better", False: "lower is better", None: "neither direction is better"}[metric.better(variant)]
     unit = metric.unit if variant.unit is None else variant.unit
     rows = [
         ("metric", f"{metric.title}; {better}" + (f"; {unit}" if unit else "")),

@@ -110,7 +110,7 @@ class Variant:
     """What all variants say of themselves. `explain` prints every field.
 
     id: lower case, unique within its metric. summary: exactly what is computed. source: paper, or file@commit, the formula comes from.
-    deviation: known, measured difference to that source. unit, decimals: override the metric's. unverified: no reference could be run.
+    deviation: known, measured difference to that source. unit, decimals, higher_is_better: override the metric's. unverified: no reference could be run.
     """
 
     id: str
@@ -119,6 +119,7 @@ class Variant:
     deviation: str = ""
     unit: str | None = None
     decimals: int | None = None
+    higher_is_better: bool | None = None
     unverified: bool = False
 
 
@@ -174,10 +175,11 @@ class Metric:
 
     def variant(self, id: str) -> Variant:
         """The variant of that id; KeyError otherwise."""
-        for variant in self.variants:
-            if variant.id == id:
-                return variant
-        raise KeyError(id)
+        return {variant.id: variant for variant in self.variants}[id]
+
+    def better(self, variant: Variant) -> bool | None:
+        """higher_is_better of one of its variants: its own, else the metric's."""
+        return self.higher_is_better if variant.higher_is_better is None else variant.higher_is_better
 
 
 # ------------------------------------------------------------------------------------------------------------- extractors

@@ -55,7 +55,8 @@ class Maker:
 class WeightsEntry:
     """One file of network weights. sha256 None = never published: recorded at the first pull (`first-use`).
 
-    format: `safetensors`, `torch` (state dict, loaded with weights_only=True), `torchscript` (run only if its hash is pinned here), `onnx`, `tflite`.
+    format: `safetensors`, `torch` (state dict, loaded with weights_only=True), `torchscript` (run only if its hash is pinned here), `onnx`, `tflite`, `mat`
+    (arrays of numbers).
     """
 
     name: str

@@ -173,7 +173,7 @@ def _row(
         ci_high=reduced.high,
         ci_method=reduced.method,
         unit=_of(variant.unit, metric.unit),
-        higher_is_better=metric.higher_is_better,
+        higher_is_better=metric.better(variant),
         n_clips=len(scored) if reduced.value is not None else 0,
         n_frames=sum(o.get("n_frames", 0) for outcomes in scored.values() for _, o in outcomes),
         n_failed=len(failed),

@@ -38,7 +38,7 @@ def torchmetric(name: str, *, weights: str = "real", device: str = "cpu", weight
     if not isinstance(variant, SetVariant):
         raise InputError("is no distance of sets", code="usage", found=name, expected="a set variant", hint="hvbench ls metrics")
     folder = None if weights_folder is None else Path(weights_folder)
-    return _class(name, metric.higher_is_better)(weights, device, folder)
+    return _class(name, metric.better(variant))(weights, device, folder)
 
 
 def _load(extractor: Extractor, weights: str, device: str, folder: Path | None) -> Forward:

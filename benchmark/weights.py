@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark import paths
+from benchmark import matlab, paths
 from benchmark.errors import InputError, Unscored
 from benchmark.registry import WeightsEntry, find, registry
 
@@ -98,13 +98,13 @@ def check(item: WeightsEntry, path: Path) -> Located:
 def adopt(item: WeightsEntry, located: Located) -> None:
     """Record the hash of a file that nobody published one for, once it has parsed: a broken file must not lock the right one out."""
     if located.origin == "first-use" and item.name not in _first_use():
-        if item.format in ("safetensors", "torch"):
+        if item.format in ("safetensors", "torch", "mat"):
             load(item, located)
         _record_first_use(item.name, located.sha256)
 
 
 def load(item: WeightsEntry, located: Located) -> Tensors:
-    """The file's tensors as arrays, without running anything in it: safetensors, or torch with weights_only=True.
+    """The file's tensors as arrays, without running anything in it: safetensors, torch with weights_only=True, or mat.
 
     Raises InputError (`weights-unsafe`) for a pickle that holds more than tensors, (`weights-broken`) for a file that does not parse.
     """
@@ -113,6 +113,13 @@ def load(item: WeightsEntry, located: Located) -> Tensors:
 
         try:
             return dict(load_file(located.path))
+        except Exception as error:
+            raise _broken(item, located.path, error) from error
+    if item.format == "mat":
+        try:
+            return matlab.numbers(located.path)
+        except Unscored:
+            raise
         except Exception as error:
             raise _broken(item, located.path, error) from error
     if item.format == "torch":
@@ -137,7 +144,7 @@ def load(item: WeightsEntry, located: Located) -> Tensors:
             raise _broken(item, located.path, TypeError(f"holds a {type(state).__name__}, no state dict"))
         return {str(key): value.numpy() for key, value in state.items() if hasattr(value, "numpy")}
     raise InputError(
-        f"a {item.format} file holds no plain tensors", code="weights-format", path=located.path, expected="safetensors or torch"
+        f"a {item.format} file holds no plain tensors", code="weights-format", path=located.path, expected="safetensors, torch or mat"
     )
 
 

@@ -244,7 +244,7 @@ def test_the_tiktok_splits_are_the_published_ones() -> None:
 
 
 def test_every_weights_entry_can_be_checked() -> None:
-    formats = {"safetensors", "torch", "torchscript", "onnx", "tflite"}
+    formats = {"safetensors", "torch", "torchscript", "onnx", "tflite", "mat"}
     for name, held in registry().weights.items():
         item = held.item
         assert item.format in formats, name

@@ -10,7 +10,7 @@ from statistics import fmean
 from benchmark.rows import ClipVariant, Facts, Found
 from suites.sync._aggregate import latentsync, mochabench, syncnet_python
 from suites.sync._distances import Sync, summarise
-from suites.sync._recipes import SHORT, Followed, followed
+from suites.sync._recipes import SHORT, Followed, followed, long_enough
 
 Value = Callable[[Sequence[Followed]], float]
 _ARITHMETIC = "distances of every 5-frame window to the sound at 31 offsets, missing sound as zeros; mean over windows"
@@ -39,10 +39,9 @@ class Way:
 
 
 def best(tracks: Sequence[Followed]) -> Sync:
-    """Of the tracks that last at least half as long as the longest, the one of the highest confidence; the first of equal ones. A short track's confidence
-    is high by chance."""
-    longest = max(track.frames for track in tracks)
-    return max((track.sync for track in tracks if 2 * track.frames >= longest), key=lambda sync: sync.confidence)
+    """Of the tracks that last at least half as long as the longest, the one of the highest confidence; the first of equal ones."""
+    kept = zip(tracks, long_enough([track.seen for track in tracks]), strict=True)
+    return max((track.sync for track, enough in kept if enough), key=lambda sync: sync.confidence)
 
 
 def _best(of: Callable[[Sync], float]) -> Value:
@@ -121,18 +120,14 @@ WAYS = (
 def facts(way: Way, found: Found) -> Facts:
     """All tracks of a clip, and a flag where one is short."""
     tracks = followed(found.generated)
-    short = way.flags and any(track.frames < SHORT for track in tracks)
+    short = way.flags and any(track.seen.frames < SHORT for track in tracks)
     return Facts(("short track",) if short else (), {"tracks": [_fact(track) for track in tracks]})
 
 
 def _fact(track: Followed) -> dict[str, object]:
     sync = track.sync
     return {
-        "first": track.first,
-        "frames": track.frames,
-        "detections": track.detections,
-        "size": round(track.size, 1),
-        "box": [round(value, 1) for value in track.box],
+        **track.seen.to_json(),
         "confidence": sync.confidence,
         "distance": sync.distance,
         "offset": sync.offset,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,14 +141,12 @@ def measure(
     times, tracks = follow(faces, fps, frames, recipe)
     heard = recipe.hear(samples)
     rows = []
-    for track, crops in zip(tracks, _crops(tracks, times, frames()), strict=True):
-        beside = heard[track.frames[0] * SAMPLES : (track.frames[-1] + 1) * SAMPLES]
+    for track, crops in zip(tracks, cut_out(tracks, times, frames()), strict=True):
         try:
-            means = summarise(distances(crops, beside, recipe.padded)).means
+            means = summarise(distances(crops, beside(heard, track), recipe.padded)).means
         except Unscored:
             continue
-        size = np.ptp(track.boxes.reshape(-1, 2, 2), axis=1).mean(axis=0).max()
-        rows.append(np.concatenate([[track.frames[0], len(track.frames), track.detections, size], track.boxes.mean(axis=0), means]))
+        rows.append(np.concatenate([heading(track), means]))
     if not rows:
         raise Unscored(
             "short-audio",
@@ -156,7 +155,18 @@ def measure(
     return np.stack(rows).astype(np.float32)
 
 
-def _crops(tracks: Sequence[Track], times: Times, frames: Iterable[Picture]) -> list[Picture]:
+def beside(samples: Samples, track: Track) -> Samples:
+    """The sound of a track's frames, at 25 a second."""
+    return samples[track.frames[0] * SAMPLES : (track.frames[-1] + 1) * SAMPLES]
+
+
+def heading(track: Track) -> NDArray[np.float64]:
+    """(FACTS,) what a row says of its track."""
+    size = np.ptp(track.boxes.reshape(-1, 2, 2), axis=1).mean(axis=0).max()
+    return np.concatenate([[track.frames[0], len(track.frames), track.detections, size], track.boxes.mean(axis=0)])
+
+
+def cut_out(tracks: Sequence[Track], times: Times, frames: Iterable[Picture]) -> list[Picture]:
     """(n, 224, 224, 3) of every track, from one reading of the source frames."""
     made = [np.empty((len(track.frames), SIDE, SIDE, 3), np.uint8) for track in tracks]
     wanted: dict[int, list[tuple[int, int, _crop.Rectangle]]] = {}
@@ -173,14 +183,43 @@ def _crops(tracks: Sequence[Track], times: Times, frames: Iterable[Picture]) -> 
 
 
 @dataclass(frozen=True)
-class Followed:
-    """A track as its row tells: facts in frames at 25 a second and pixels, and its scores."""
+class Seen:
+    """A track as its row tells, in frames at 25 a second and pixels."""
 
     first: int
     frames: int
     detections: int
     size: float
     box: tuple[float, float, float, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """For the record."""
+        return {
+            "first": self.first,
+            "frames": self.frames,
+            "detections": self.detections,
+            "size": round(self.size, 1),
+            "box": [round(value, 1) for value in self.box],
+        }
+
+
+def seen(row: NDArray[np.floating]) -> Seen:
+    """What a row's first FACTS numbers say."""
+    x1, y1, x2, y2 = map(float, row[4:FACTS])
+    return Seen(int(row[0]), int(row[1]), int(row[2]), float(row[3]), (x1, y1, x2, y2))
+
+
+def long_enough(tracks: Sequence[Seen]) -> list[bool]:
+    """Which last at least half as long as the longest: a short track's score is high by chance."""
+    longest = max(track.frames for track in tracks)
+    return [2 * track.frames >= longest for track in tracks]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A track and its scores."""
+
+    seen: Seen
     sync: Sync
 
 
@@ -188,12 +227,4 @@ def followed(rows: NDArray[np.floating]) -> list[Followed]:
     """(tracks, WIDTH) -> the tracks. ValueError for rows of another width."""
     if rows.ndim != 2 or rows.shape[1] != WIDTH:
         raise ValueError(f"expected (n, {WIDTH}), found {rows.shape}")
-    found = []
-    for row in np.asarray(rows, np.float64):
-        x1, y1, x2, y2 = map(float, row[4:FACTS])
-        found.append(
-            Followed(
-                int(row[0]), int(row[1]), int(row[2]), float(row[3]), (x1, y1, x2, y2), summarise(row[None, FACTS:].astype(np.float32))
-            )
-        )
-    return found
+    return [Followed(seen(row), summarise(row[None, FACTS:].astype(np.float32))) for row in np.asarray(rows, np.float64)]

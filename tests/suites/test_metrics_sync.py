@@ -11,21 +11,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmark import weights
 from benchmark.api import run
 from benchmark.errors import Unscored
 from benchmark.model import Unit
 from benchmark.record import Record
+from benchmark.registry import registry
 from benchmark.weights import seeded_tensor
 from suites.embedded import talking
 from suites.embedded._speech import shifted, sound, speech, write_wav
-from suites.networks import mediapipe_faces
+from suites.networks import _light_asd, mediapipe_faces
 from suites.networks._syncnet import forward_aud, forward_lip
 from suites.networks.syncnet import build, floats, preprocess
+from suites.sync._asd import speaking
 from suites.sync._crop import crops
 from suites.sync._distances import distances, embed, summarise
 from suites.sync._faces import unpack
 from suites.sync._mfcc import mfcc
-from tests.formula import frames, weight, weights
+from tests.formula import frames, weight
+from tests.formula import weights as drawn_weights
 from tests.formula_audio import waveform
 from tests.frozen import fixture
 from tests.make import movie, write
@@ -36,7 +40,7 @@ NAMES = ["sync-c@wav2lip-wholeframe", "sync-d@wav2lip-wholeframe", "sync-offset@
 
 def frozen_state() -> dict[str, NDArray[np.float32]]:
     """Weights by formula, last layers scaled and biases shared, as the frozen scores have them."""
-    state = {name: np.asarray(value, np.float32) for name, value in weights(floats()).items()}
+    state = {name: np.asarray(value, np.float32) for name, value in drawn_weights(floats()).items()}
     for branch, divisor in (("lip", 128), ("aud", 64)):
         state[f"netfc{branch}.3.weight"] = state[f"netfc{branch}.3.weight"] / np.float32(divisor)
         state[f"netfc{branch}.3.bias"] = (64 * weight("syncnet.shared.bias", (1024,))).astype(np.float32)
@@ -199,3 +203,31 @@ def test_the_original_pipelines_run_to_a_reason(tmp_path: Path) -> None:
     )
     assert {scored(record, "one")[name]["reason"] for name in names} == {"short-track"}
     assert {scored(record, "two")[name]["reason"] for name in names} == {"too-small"}
+
+
+@pytest.mark.real_weights
+def test_active_speaker_of_a_drawn_face(weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real weights throughout: the run's number is that of the parts put together by hand, and silence scores below speech."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for path in (weights_folder / "mediapipe_tflite" / "face_detection_short_range.tflite", weights_folder / "asd" / "light_asd_AVA.model"):
+        (folder / path.name).symlink_to(path)
+    monkeypatch.setenv("BENCHMARK_WEIGHTS", str(folder))
+    clip, samples = talker(50)
+    for name in ("one", "two"):
+        write(tmp_path / "m" / f"{name}.mkv", clip, rate=25)
+    write_wav(tmp_path / "one.wav", samples)
+    write_wav(tmp_path / "two.wav", np.zeros_like(samples))
+    record = run(
+        cases_file=cases(tmp_path / "cases.toml", {"one": "one.wav", "two": "two.wav"}), metrics=["asd@light-asd"], out=tmp_path / "run"
+    )
+    one, two = scored(record, "one")["asd@light-asd"], scored(record, "two")["asd@light-asd"]
+    find = mediapipe_faces.build((folder / "face_detection_short_range.tflite").read_bytes(), "cpu")
+    boxes = np.stack([unpack(find(frame[None]))[0][0] for frame in clip])
+    entry = weights.entry("light-asd-ava")
+    network = registry().extractors["light-asd"].item
+    state = weights.state_for(entry.name, network.shapes, "real", folder, network.rename)[0]
+    expected = speaking(_light_asd.build(state, "cpu"), crops(list(clip), boxes), samples[: 50 * 640])
+    assert one["facts"]["tracks"][0]["scored"] == len(expected) == 49
+    assert one["value"] == pytest.approx(expected.astype(np.float64).mean(), abs=1e-4)
+    assert two["value"] < one["value"] - 1

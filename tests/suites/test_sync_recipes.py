@@ -130,7 +130,7 @@ def test_one_face_for_the_whole_clip(recipe: Recipe) -> None:
     shown = recipe.times(120, 25).shown
     late = recipe in (MOCHA, PIPELINE_A, PIPELINE_B)
     assert list(shown[:3]) == ([0, 0, 1] if late else [0, 1, 2])
-    assert (track.first, track.frames, track.size) == (0, 120, 120)
+    assert (track.seen.first, track.seen.frames, track.seen.size) == (0, 120, 120)
     assert np.array_equal(made, crops([clip[i] for i in shown[:120]], np.tile(BOX, (120, 1))))
     assert len(samples) == 120 * 640
     assert padded is (recipe is not CLEAN)
@@ -152,14 +152,14 @@ def test_a_cut_parts_tracks_and_their_sound() -> None:
     clip = steady(120)
     clip[60:] = 255 - clip[60:]
     listener, rows = look(clip, everywhere(120, BOX), CLEAN)
-    assert [(track.first, track.frames) for track in followed(rows)] == [(0, 60), (60, 60)]
+    assert [(track.seen.first, track.seen.frames) for track in followed(rows)] == [(0, 60), (60, 60)]
     assert listener.came[1][1][0] == np.arange(60 * 640, 60 * 640 + 1).astype(np.int16)[0]
 
 
 def test_two_faces_are_two_tracks() -> None:
     other = BOX + np.array([130.0, 10, 130, 10])
     _, rows = look(steady(60), everywhere(60, BOX, other), CLEAN)
-    assert [track.box for track in followed(rows)] == [pytest.approx(BOX), pytest.approx(other)]
+    assert [track.seen.box for track in followed(rows)] == [pytest.approx(BOX), pytest.approx(other)]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_the_original_needs_a_longer_track() -> None:
     with pytest.raises(Unscored, match="short-track"):
         look(slow, everywhere(81, BOX), PIPELINE_A, 16)
     _, rows = look(slow, everywhere(81, BOX), PIPELINE_B, 16)
-    assert followed(rows)[0].frames == 127
+    assert followed(rows)[0].seen.frames == 127
 
 
 def test_the_clips_track() -> None:
