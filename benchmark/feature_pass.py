@@ -164,7 +164,7 @@ class FeaturePass:
             look = {**look, "sampled": [len(frames), fps]}
             frames = tuple(frame for frame, kept in zip(frames, keep, strict=True) if kept)
         network = self.networks.planned[extractor.id]
-        numerics = machine.numerics(self.device, network.backend)
+        numerics = backends.numerics(extractor, self.device, network.backend)
         key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=network.sha256, machine=numerics)
         rows = rows_of(extractor, len(frames))
         sequence = self._sequences.setdefault(key, _Sequence(None, key, rows, keep=keep))

@@ -100,7 +100,7 @@ def _network(extractor: Extractor, spec: Spec, folder: Path | None) -> Network:
     if not extractor.files:
         label, sha256 = "none", "none"
     elif spec.weights == "seeded":
-        if extractor.shapes is None:
+        if extractor.shapes is None or extractor.script:
             raise Unscored("weights-missing", f"{', '.join(extractor.files)} cannot be drawn by formula: its tensor shapes are not known")
         label, sha256 = weights.SEEDED, weights.SEEDED
     else:

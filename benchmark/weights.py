@@ -24,6 +24,8 @@ from benchmark.registry import WeightsEntry, find, registry
 TIMEOUT = 10.0
 """Seconds a server may stay silent before a pull gives up."""
 SEEDED = "seeded-1"
+GRAPHS = ("torchscript", "tflite", "onnx")
+"""Formats that hold a program, not only tensors."""
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -189,7 +191,7 @@ def load_script(item: WeightsEntry, located: Located) -> Any:
 
     Raises InputError (`weights-unsafe`) for a file without a pinned hash or with another one, (`weights-broken`) for one that does not parse.
     """
-    if item.format not in ("torchscript", "tflite", "onnx"):
+    if item.format not in GRAPHS:
         raise InputError(
             f"a {item.format} file is no graph", code="weights-format", path=located.path, expected="torchscript, tflite or onnx"
         )
