@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from benchmark.errors import InputError
 from benchmark.model import Adapter, FeatureVariant, FrameVariant, Metric, ProtocolSpec, SetVariant, Suite, Variant
 from benchmark.registry import registry
-from benchmark.rows import ClipVariant, RegionVariant
+from benchmark.rows import ClipVariant, RegionVariant, extractors
 
 
 def listing(kind: str) -> Iterator[str]:
@@ -132,10 +132,10 @@ def _variant(metric: Metric, variant: Variant) -> str:
         )
         rows.append(("--ignore", "honoured" if variant.masks else "not possible: the clip is then unscored"))
     if isinstance(variant, FeatureVariant | SetVariant | ClipVariant | RegionVariant):
-        extractor = registry().extractors[variant.extractor].item
-        rows.append(
-            ("network", f"{extractor.id} v{extractor.version}: {extractor.summary}; weights {', '.join(extractor.files) or 'none'}")
-        )
+        for extractor in (registry().extractors[name].item for name in extractors(variant)):
+            rows.append(
+                ("network", f"{extractor.id} v{extractor.version}: {extractor.summary}; weights {', '.join(extractor.files) or 'none'}")
+            )
     if left_out := getattr(variant, "left_out", ""):
         rows.append(("left out", f"frames without a value are left out and counted: {left_out}"))
     if variant.unverified:

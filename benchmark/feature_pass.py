@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from benchmark import backends, machine
 from benchmark.errors import InputError, Unscored
-from benchmark.features import Node, Shards, ShardWriter, feature_key, rows_of
+from benchmark.features import Node, Shards, ShardWriter, feature_key, look, rows_of
 from benchmark.live import Pairs
 from benchmark.media import VideoInfo, from_second, read_sound
 from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
 from benchmark.plan import Network
 from benchmark.registry import find, registry
-from benchmark.rows import ClipVariant, RegionVariant
+from benchmark.rows import ClipVariant, Look, RegionVariant, extractors, on_regions
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
@@ -95,6 +95,7 @@ class FeaturePass:
         self._sequences: dict[str, _Sequence] = {}
         self._of: dict[tuple[int, str], list[tuple[str, _Sequence | None, _Sequence | None]]] = {}
         self._live: dict[tuple[int, str], list[tuple[Pairs, _Sequence, _Sequence]]] = {}
+        self._seconds: dict[tuple[int, str], set[str]] = {}
         self._pushed: dict[tuple[int, str], int] = {}
 
     def __enter__(self) -> FeaturePass:
@@ -114,7 +115,7 @@ class FeaturePass:
         for name, variant in asked:
             if isinstance(variant, RegionVariant) and track.counted is not None:
                 track.reasons[name] = Unscored("ignore-unsupported", f"{name} cannot leave out a part of the picture")
-            elif variant.extractor in self.networks.planned:
+            elif all(one in self.networks.planned for one in extractors(variant)):
                 wanted.setdefault(variant.extractor, []).append((name, variant))
         entry = self._of.setdefault((id(runner), track.view.id), [])
         for extractor_id, variants in wanted.items():
@@ -126,8 +127,8 @@ class FeaturePass:
                 continue
             assert runner.sha256 is not None
             fps = track_rate(runner, truth)
-            look, hear = _look(runner.source.crop, track), heard(runner, track, job, fps) if extractor.sound else None
-            ours = self._sequence(extractor, runner.sha256, track.pairing.generated, look, stored, bool(live), fps, hear)
+            seen_as, hear = _look(runner.source.crop, track), heard(runner, track, job, fps) if extractor.sound else None
+            ours = self._sequence(extractor, runner.sha256, track.pairing.generated, seen_as, stored, bool(live), fps, hear)
             theirs = None
             if truth is not None and both and not extractor.sound:
                 assert job.case.truth is not None
@@ -136,12 +137,26 @@ class FeaturePass:
                 )
             for name, paired in live:
                 assert theirs is not None
-                pairs = Pairs(track, name, paired)
+                try:
+                    pairs = Pairs(track, name, paired, self._look(runner, track, paired))
+                except Unscored as reason:
+                    track.reasons[name] = reason
+                    continue
                 self._live.setdefault((id(runner), track.view.id), []).append((pairs, ours, theirs))
                 for side, sequence in enumerate((ours, theirs)):
                     if sequence.node is not None:  # else the network could not be had: `collect` tells
                         sequence.node.sinks.append(pairs.sink(side))
             entry.append((extractor_id, ours, theirs))
+
+    def _look(self, runner: Runner, track: Track, variant: Resting) -> Look | None:
+        """What shows a variant's regions to its second network, where it has one. Raises Unscored where that cannot be had."""
+        second = getattr(variant, "network", None)
+        if second is None:
+            return None
+        network = self.networks.planned[second]
+        loaded = self._forward(network)
+        self._seconds.setdefault((id(runner), track.view.id), set()).add(second)
+        return look(_planned(network), loaded)
 
     def _sequence(
         self,
@@ -260,6 +275,10 @@ class FeaturePass:
                         **self._stated(self.networks.planned[extractor_id]),
                     }
                 )
+        for (who, view), names in self._seconds.items():
+            for name in sorted(names) if who == id(runner) else ():
+                if stated := self._stated(self.networks.planned[name]):
+                    found.setdefault(view, {})[on_regions(name)] = {"rows": 0, **stated}
         return found
 
     def _forward(self, network: Network) -> Forward:

@@ -17,7 +17,7 @@ from benchmark.data import canonical, plain
 from benchmark.errors import InputError, Unscored
 from benchmark.model import Extractor, FeatureVariant, FrameVariant, ProtocolSpec, SetVariant, Variant
 from benchmark.registry import find, registry
-from benchmark.rows import ClipVariant, RegionVariant
+from benchmark.rows import ClipVariant, RegionVariant, extractors
 from benchmark.spec import Spec
 
 _Kind = TypeVar("_Kind", bound=Variant)
@@ -77,18 +77,18 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
         if not isinstance(variant, FrameVariant | FeatureVariant | SetVariant | ClipVariant | RegionVariant):
             missing[name] = ("unsupported", f"this version computes no variant of kind {type(variant).__name__}")
         elif not isinstance(variant, FrameVariant):
-            extractor = find(registry().extractors, variant.extractor, "extractor")
-            if isinstance(variant, FeatureVariant | RegionVariant) and extractor.window != 1:
-                raise InputError(
-                    "a paired variant needs one row a frame",
-                    code="plugin",
-                    found=f"{name}: {extractor.id} has windows of {extractor.window}",
-                )
-            if extractor.id not in networks:
-                try:
-                    networks[extractor.id] = _network(extractor, spec, weights_folder)
-                except Unscored as reason:
-                    missing[name] = (reason.reason, reason.detail)
+            needed = [find(registry().extractors, one, "extractor") for one in extractors(variant)]
+            for extractor in needed:
+                if isinstance(variant, FeatureVariant | RegionVariant) and extractor.window != 1:
+                    raise InputError(
+                        "a paired variant needs one row a frame",
+                        code="plugin",
+                        found=f"{name}: {extractor.id} has windows of {extractor.window}",
+                    )
+            try:
+                networks |= {one.id: _network(one, spec, weights_folder) for one in needed if one.id not in networks}
+            except Unscored as reason:
+                missing[name] = (reason.reason, reason.detail)
     views = []
     for key, members in groups.items():
         names = dict.fromkeys(v for p in members for v in spec.variants[p.id] if v not in missing)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from benchmark.model import Frames, Values, Variant, mean
 
+Look = Callable[[Frames], NDArray[np.float32]]
+"""(n, h, w, 3) pictures of one size -> (n, d) rows of a network, run in its own constant batches."""
+
 Rows = NDArray[np.float32]
 """(n, d) what an extractor found, one row a compared frame; positions in pixels of the compared picture, the first pixel's centre at 0.5."""
 
@@ -54,9 +57,22 @@ class ClipVariant(Variant):
 class RegionVariant(Variant):
     """Arithmetic on regions of aligned frames that rows tell: score(generated (n, h, w, 3), truth, rows of generated (n, d), rows of truth) -> (n,);
     NaN = a frame without the region, left out for the stated reason. Its extractor gives one row a frame. An ignored inset leaves the clip unscored.
+    network: a second extractor (one picture an input) for what the region shows; `score` then gets a Look through it as its fifth argument. Whatever
+    it is shown must be of one size, so that its forward's shape is a constant.
     """
 
     extractor: str
-    score: Callable[[Frames, Frames, Rows, Rows], Values]
+    score: Callable[..., Values]
     left_out: str
     pool: Callable[[Values], float] = mean
+    network: str | None = None
+
+
+def extractors(variant: Variant) -> tuple[str, ...]:
+    """Ids of the extractors a variant of any kind rests on."""
+    return tuple(name for name in (getattr(variant, "extractor", None), getattr(variant, "network", None)) if name is not None)
+
+
+def on_regions(extractor: str) -> str:
+    """Under which name the journal keeps what is to be said of a region's second network."""
+    return f"{extractor} on regions"

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from benchmark import paths
 from benchmark.errors import InputError, Unscored
 from benchmark.registry import WeightsEntry, find, registry
+from benchmark.rows import extractors
 
 TIMEOUT = 10.0
 """Seconds a server may stay silent before a pull gives up."""
@@ -46,8 +47,8 @@ def entry(name: str) -> WeightsEntry:
 def users(name: str) -> list[str]:
     """The variants that need this file."""
     known = registry()
-    extractors = {e.name for e in known.extractors.values() if name in e.item.files}
-    return [f"{m.name}@{v.id}" for m in known.metrics.values() for v in m.item.variants if getattr(v, "extractor", None) in extractors]
+    using = {e.name for e in known.extractors.values() if name in e.item.files}
+    return [f"{m.name}@{v.id}" for m in known.metrics.values() for v in m.item.variants if using & set(extractors(v))]
 
 
 def locate(item: WeightsEntry, folder: Path | None = None) -> Located | None:
