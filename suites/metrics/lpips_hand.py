@@ -57,7 +57,7 @@ def _variants() -> tuple[RegionVariant, ...]:
             score=partial(over, read, rule),
             left_out="no-hand",
             summary=f"{network} as in {shown} on the cut-out of {where[rule]}, brought to {SIDE}x{SIDE} (antialiased bicubic, float; a clipped one is "
-            f"stretched); each hand one sample, then the frame, then the clip; the keypoints {words}; frames in whose truth there is no hand are left out "
+            f"stretched); each hand one sample, then the frame, then the clip; {words}; frames in whose truth there is no hand are left out "
             "and counted",
             source=f"{HAND_PART.source}; lpips 0.1.4",
         )
