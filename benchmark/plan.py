@@ -17,7 +17,7 @@ from benchmark.data import canonical, plain
 from benchmark.errors import InputError, Unscored
 from benchmark.model import Extractor, FeatureVariant, FrameVariant, ProtocolSpec, SetVariant, Variant
 from benchmark.registry import find, registry
-from benchmark.rows import ClipVariant, RegionVariant, extractors
+from benchmark.rows import ClipVariant, OpeningVariant, RegionVariant, extractors
 from benchmark.spec import Spec
 
 _Kind = TypeVar("_Kind", bound=Variant)
@@ -74,7 +74,7 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
     missing: dict[str, Unavailable] = {}
     for name in dict.fromkeys(v for p in spec.protocols for v in spec.variants[p.id]):
         variant = registry().variant(name)[1]
-        if not isinstance(variant, FrameVariant | FeatureVariant | SetVariant | ClipVariant | RegionVariant):
+        if not isinstance(variant, FrameVariant | FeatureVariant | SetVariant | ClipVariant | RegionVariant | OpeningVariant):
             missing[name] = ("unsupported", f"this version computes no variant of kind {type(variant).__name__}")
         elif not isinstance(variant, FrameVariant):
             needed = [find(registry().extractors, one, "extractor") for one in extractors(variant)]

@@ -14,8 +14,9 @@ from benchmark.feature_pass import FeaturePass, track_rate
 from benchmark.jobs import NOT_APPLICABLE, CaseJob, Runner, Track, UnitResult
 from benchmark.media import VideoInfo
 from benchmark.model import REAL, FeatureVariant, FrameVariant
+from benchmark.opening import score_opening
 from benchmark.registry import registry
-from benchmark.rows import ClipVariant, Found, RegionVariant
+from benchmark.rows import ClipVariant, Found, OpeningVariant, RegionVariant
 
 
 def to_result(runner: Runner, job: CaseJob, truth: VideoInfo | None, features: FeaturePass, seconds: float) -> UnitResult:
@@ -48,6 +49,7 @@ def to_result(runner: Runner, job: CaseJob, truth: VideoInfo | None, features: F
         features.collect(runner, track)
         if unit.adapter != REAL:
             _score_clip(runner, track, truth, features)
+            score_opening(runner, track, job, truth)
         if truth is None:
             values = {name: _clip_value(track, name, result) for name in _known(track)}
             result.entry["values"][track.view.id] |= values
@@ -87,7 +89,8 @@ def _clip_value(track: Track, name: str, result: UnitResult) -> Mapping[str, Any
     if reason is None and name in track.clip_values:
         value = track.clip_values[name]
         if np.isfinite(value):
-            return {"value": value, "n_frames": len(track.pairing.generated), "n_left_out": 0}
+            frames = 1 if isinstance(variant, OpeningVariant) else len(track.pairing.generated)
+            return {"value": value, "n_frames": frames, "n_left_out": 0}
         reason = Unscored("not-finite", "the clip's value is not finite")
     if reason is None:
         values = np.concatenate(track.parts[name])

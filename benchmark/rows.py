@@ -1,4 +1,6 @@
-"""Variants that rest on what an extractor finds in every frame - keypoints, boxes, masks: numbers of one clip, and of regions of its pictures."""
+"""Variants that rest on what an extractor finds in every frame - keypoints, boxes, masks: numbers of one clip, and of regions of its pictures.
+
+And those that look at how a clip begins, beside its reference picture."""
 
 from __future__ import annotations
 
@@ -66,6 +68,18 @@ class RegionVariant(Variant):
     left_out: str
     pool: Callable[[Values], float] = mean
     network: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpeningVariant(Variant):
+    """Arithmetic on how a clip begins: score(its first two frames (2, h, w, 3), the case's reference picture (h, w, 3)) -> the clip's value; may raise
+    Unscored. A clip of one frame has one.
+
+    Both at the compared size, on 0..255. The reference is the case's picture, else the truth's frame that is known to be it; where neither is known
+    the clip is unscored. No rule about which frames are compared touches it.
+    """
+
+    score: Callable[[Frames, Frames], float]
 
 
 def extractors(variant: Variant) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from benchmark.model import REAL, Metric, ProtocolSpec, Score, SetVariant, Unit,
 from benchmark.record import HEADER, Record
 from benchmark.registry import registry
 from benchmark.results import pool
-from benchmark.rows import ClipVariant, extractors, on_regions
+from benchmark.rows import ClipVariant, OpeningVariant, extractors, on_regions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -253,7 +253,7 @@ def _over_frames(
     try:
         clips = [[frames.of(unit, view, name) for unit, _ in outcomes] for outcomes in scored.values()]
     except KeyError:
-        if not isinstance(variant, ClipVariant):
+        if not isinstance(variant, ClipVariant | OpeningVariant):
             raise
         return _over_clips(scored)  # one with a single value for a clip has none by frame
 
