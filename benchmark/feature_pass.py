@@ -148,6 +148,11 @@ class FeaturePass:
                         sequence.node.sinks.append(pairs.sink(side))
             entry.append((extractor_id, ours, theirs))
 
+    def row_of(self, extractor_id: str, picture: Frames) -> NDArray[np.float32]:
+        """(1, d) of one picture (1, h, w, 3). Raises Unscored where the network cannot be had."""
+        network = self.networks.planned[extractor_id]
+        return look(_planned(network), self._forward(network))(picture)
+
     def _look(self, runner: Runner, track: Track, variant: Resting) -> Look | None:
         """What shows a variant's regions to its second network, where it has one. Raises Unscored where that cannot be had."""
         second = getattr(variant, "network", None)

@@ -31,7 +31,7 @@ def score_opening(runner: Runner, track: Track, job: CaseJob, truth: VideoInfo |
         if track.counted is not None:
             raise Unscored("ignore-unsupported", "how a clip begins cannot leave out a part of the picture")
         assert runner.info is not None
-        first, picture = _frames(runner.info, runner.source.crop, 0, 2), _reference(runner, job, truth)
+        first, picture = _frames(runner.info, runner.source.crop, 0, 2), reference_of(runner, job, truth)
         shapes = [side.shape[2] / side.shape[1] for side in (first, picture)]
         if abs(shapes[0] / shapes[1] - 1) > ASPECT:
             found, expected = (f"{side.shape[2]}x{side.shape[1]}" for side in (first, picture))
@@ -49,10 +49,10 @@ def score_opening(runner: Runner, track: Track, job: CaseJob, truth: VideoInfo |
             track.reasons[name] = reason
 
 
-def _reference(runner: Runner, job: CaseJob, truth: VideoInfo | None) -> Frames:
+def reference_of(runner: Runner, job: CaseJob, truth: VideoInfo | None) -> Frames:
     """(1, h, w, 3) of the truth's frame where the method names its own, else of the case's picture, else of the truth's frame that the case names.
 
-    Raises Unscored(`no-reference`) where none is known.
+    At its own size. Raises Unscored(`no-reference`) where none is known, InputError for a file that cannot be read.
     """
     if job.case.reference is not None and runner.source.reference_frame is None:
         picture: Frames = np.asarray(read_image(job.case.reference))[None]

@@ -79,9 +79,10 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
         elif not isinstance(variant, FrameVariant):
             needed = [find(registry().extractors, one, "extractor") for one in extractors(variant)]
             for extractor in needed:
-                if isinstance(variant, FeatureVariant | RegionVariant) and extractor.window != 1:
+                by_frame = isinstance(variant, FeatureVariant | RegionVariant) or getattr(variant, "reference", False)
+                if by_frame and extractor.window != 1:
                     raise InputError(
-                        "a paired variant needs one row a frame",
+                        "this variant needs one row a frame",
                         code="plugin",
                         found=f"{name}: {extractor.id} has windows of {extractor.window}",
                     )

@@ -31,13 +31,15 @@ def thinned(count: int, fps: float, rate: float) -> NDArray[np.int64]:
 @dataclass(frozen=True)
 class Found:
     """What an extractor found on a unit under a view. generated, truth: (n, d) each, truth only where the variant is paired. size: (width, height) of
-    the compared pictures. fps: frames a second of the compared sequence, None where it is not known.
+    the compared pictures. fps: frames a second of the compared sequence, None where it is not known. reference: (1, d) of the case's reference picture,
+    at its own size, where the variant asks for it.
     """
 
     generated: Rows
     truth: Rows | None
     size: tuple[int, int]
     fps: float | None
+    reference: Rows | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,8 @@ class ClipVariant(Variant):
     """Arithmetic on the rows of one clip.
 
     score: Found -> one value a frame (pooled; NaN = left out for the stated reason), or the clip's value where it has no value by frame; may raise
-    Unscored. paired: needs the truth's rows, and is not applicable without a truth.
+    Unscored. paired: needs the truth's rows, and is not applicable without a truth. reference: needs the reference picture's row, and leaves the clip
+    unscored where that picture is not known; its extractor then gives one row a frame.
     """
 
     extractor: str
@@ -53,6 +56,7 @@ class ClipVariant(Variant):
     pool: Callable[[Values], float] = mean
     left_out: str = ""
     paired: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,6 +154,17 @@ def test_the_cosine() -> None:
     assert cosine(ours, theirs) == pytest.approx([1, 0, -1, 0.6, np.nan, np.nan, np.nan], nan_ok=True, abs=1e-7)
 
 
+def test_against_the_reference() -> None:
+    """One picture against every frame; a reference without a face is no reference."""
+    variant = registry().variant("csim@arcface-reference")[1]
+    assert isinstance(variant, ClipVariant)
+    ours = rows((3, 4), (2, 0), ())
+    found = variant.score(Found(ours, None, (64, 64), 25.0, rows((1, 0))))
+    assert found == pytest.approx([0.6, 1, np.nan], nan_ok=True, abs=1e-7)
+    with pytest.raises(Unscored, match="reference picture"):
+        variant.score(Found(ours, None, (64, 64), 25.0, rows(())))
+
+
 # ---------------------------------------------------------------------------------------------------------- the user's file
 
 
@@ -207,7 +218,7 @@ def test_a_run(weights_folder: Path, tmp_path: Path) -> None:
     for name in ("mediapipe-face-detection", "mediapipe-face-landmark"):
         shutil.copy(weights_folder / "mediapipe_tflite" / weights.entry(name).file, folder)
     (folder / entry().file).write_bytes(network())
-    frames = talking.draw(0, replace(talking.SIZE, frames=16)).frames
+    frames = talking.draw(0, replace(talking.SIZE, frames=17)).frames
     write(tmp_path / "truth" / "one.mkv", frames)
     write(tmp_path / "same" / "one.mkv", frames)
     red = frames // np.array([2, 1, 1], np.uint8)
@@ -217,7 +228,8 @@ def test_a_run(weights_folder: Path, tmp_path: Path) -> None:
         suite="tiktok",
         truth=tmp_path / "truth",
         outputs=outputs,
-        metrics=["csim@arcface-truth"],
+        metrics=["csim@arcface-truth", "csim@arcface-reference"],
+        reference_frame={"same": 2},
         weights_folder=folder,
         out=tmp_path / "run",
     )
@@ -229,6 +241,11 @@ def test_a_run(weights_folder: Path, tmp_path: Path) -> None:
     assert ours[:, 0].all()
     assert other["value"] == pytest.approx(cosine(ours, theirs).mean(), rel=1e-9)
     assert other["value"] < 0.999
+    # The frame that is the reference is not compared; of the other method nothing says what it was given.
+    kept = np.arange(len(theirs)) != 2
+    found = row(tmp_path / "run", "same", "csim@arcface-reference")
+    assert found["value"] == pytest.approx(cosine(theirs[kept], np.repeat(theirs[2:3], kept.sum(), axis=0)).mean(), rel=1e-9)
+    assert row(tmp_path / "run", "other", "csim@arcface-reference")["reason"] == "no-reference"
     network_ = header(tmp_path / "run")["plan"]["networks"]["face-embedding"]
     hashes = " ".join(weights.available(name, folder)[1] for name in registry().extractors["face-embedding"].item.files)
     assert network_["sha256"] == hashlib.sha256(hashes.encode()).hexdigest()
