@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 TORCH, TF32, ONNX, LITERT = machine.TORCH, machine.TF32, machine.ONNX, machine.LITERT
 OWN_FILES = {"tflite": LITERT, "onnx": ONNX}
 """Format of a graph -> the runtime that runs such files, whatever the run's back end: their arithmetic is their own reference."""
+_Given = TypeVar("_Given")
 _NEEDED = ("onnxruntime", "onnx", "onnxscript")
 
 
@@ -137,20 +138,36 @@ def check(backend: str, device: str) -> None:
 
 def of(extractor: Extractor, backend: str) -> str:
     """The back end an extractor has under a run's back end: onnxruntime takes those that say so, torch the others, LiteRT its own files."""
-    form = weights.entry(extractor.files[0]).format if extractor.files else ""
-    if form in OWN_FILES:
-        return OWN_FILES[form]
+    forms = [weights.entry(name).format for name in extractor.files]
+    if forms and all(form in OWN_FILES for form in forms):
+        return OWN_FILES[forms[0]]
+    if any(form in OWN_FILES for form in forms):
+        return TORCH  # some files bring their own runtime: one arithmetic for the rest, so that one word says it
     alone = extractor.sound or isinstance(extractor, ClipExtractor)  # on the frames of `probe` no deviation could be measured
     return TORCH if alone or (backend == ONNX and not extractor.exports) else backend
+
+
+def numerics(extractor: Extractor, device: str, backend: str) -> dict[str, Any]:
+    """`machine.numerics`, and of files in another format than the back end's the version of what runs them."""
+    facts = machine.numerics(device, backend)
+    runtimes = {OWN_FILES[form] for name in extractor.files if (form := weights.entry(name).format) in OWN_FILES} - {backend}
+    for runtime in sorted(runtimes):
+        facts |= machine.runtime(runtime)
+    return facts
+
+
+def _own(given: _Given | Mapping[str, _Given], name: str | None) -> _Given | None:
+    """What an extractor says of one of its files."""
+    return given.get(str(name)) if isinstance(given, Mapping) else given
 
 
 def load(extractor: Extractor, mode: str, folder: Path | None, device: str) -> Forward:
     """The extractor's network by torch. Raises Unscored where its weights cannot be had."""
 
     def state(name: str | None) -> Any:
-        if extractor.script:
-            return weights.script_for(str(name), folder)
-        return weights.state_for(name, extractor.shapes, mode, folder, extractor.rename)[0]
+        if extractor.script and name is not None and weights.entry(name).format in weights.GRAPHS:
+            return weights.script_for(name, folder)
+        return weights.state_for(name, _own(extractor.shapes, name), mode, folder, _own(extractor.rename, name))[0]
 
     found = {name: state(name) for name in extractor.weights} if isinstance(extractor.weights, tuple) else state(extractor.weights)
     return extractor.build(found, device)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from benchmark.errors import InputError
 from benchmark.model import Adapter, FeatureVariant, FrameVariant, Metric, ProtocolSpec, SetVariant, Suite, Variant
 from benchmark.registry import registry
-from benchmark.rows import ClipExtractor, ClipVariant, RegionVariant
+from benchmark.rows import ClipExtractor, ClipVariant, RegionVariant, extractors
 
 
 def listing(kind: str) -> Iterator[str]:
@@ -132,13 +132,9 @@ def _variant(metric: Metric, variant: Variant) -> str:
         )
         rows.append(("--ignore", "honoured" if variant.masks else "not possible: the clip is then unscored"))
     if isinstance(variant, FeatureVariant | SetVariant | ClipVariant | RegionVariant):
-        extractor = registry().extractors[variant.extractor].item
-        beneath = registry().extractors[extractor.over].item if isinstance(extractor, ClipExtractor) else None
-        rows += [
-            ("network", f"{item.id} v{item.version}: {item.summary}; weights {', '.join(item.files) or 'none'}")
-            for item in (extractor, beneath)
-            if item is not None
-        ]
+        used = [registry().extractors[name].item for name in extractors(variant)]
+        used += [registry().extractors[item.over].item for item in used if isinstance(item, ClipExtractor)]
+        rows += [("network", f"{item.id} v{item.version}: {item.summary}; weights {', '.join(item.files) or 'none'}") for item in used]
     if left_out := getattr(variant, "left_out", ""):
         rows.append(("left out", f"frames without a value are left out and counted: {left_out}"))
     if variant.unverified:

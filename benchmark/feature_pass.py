@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from benchmark import backends, given, machine
 from benchmark.errors import InputError, Unscored
-from benchmark.features import Node, Shards, ShardWriter, feature_key, rows_of
+from benchmark.features import Node, Shards, ShardWriter, feature_key, look, rows_of
 from benchmark.live import Pairs
 from benchmark.media import VideoInfo, from_second, read_sound
 from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant, Source
 from benchmark.plan import Network
 from benchmark.registry import find, registry
-from benchmark.rows import ClipExtractor, ClipVariant, GivenExtractor, RegionVariant
+from benchmark.rows import ClipExtractor, ClipVariant, GivenExtractor, Look, RegionVariant, extractors, on_regions
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
@@ -95,6 +95,7 @@ class FeaturePass:
         self._sequences: dict[str, _Sequence] = {}
         self._of: dict[tuple[int, str], list[tuple[str, _Sequence | None, _Sequence | None]]] = {}
         self._live: dict[tuple[int, str], list[tuple[Pairs, _Sequence, _Sequence]]] = {}
+        self._seconds: dict[tuple[int, str], set[str]] = {}
         self._pushed: dict[tuple[int, str], int] = {}
         self._looks: dict[tuple[int, str], list[tuple[ClipExtractor, _Sequence, _Sequence]]] = {}
 
@@ -117,7 +118,7 @@ class FeaturePass:
                 track.reasons[name] = Unscored("ignore-unsupported", f"{name} cannot leave out a part of the picture")
             elif (reason := _not_given(variant, runner, job)) is not None:
                 track.reasons[name] = reason
-            elif variant.extractor in self.networks.planned:
+            elif all(one in self.networks.planned for one in extractors(variant)):
                 wanted.setdefault(variant.extractor, []).append((name, variant))
         entry = self._of.setdefault((id(runner), track.view.id), [])
         for extractor_id, variants in wanted.items():
@@ -129,9 +130,10 @@ class FeaturePass:
                 continue
             assert runner.sha256 is not None
             fps = track_rate(runner, truth)
-            look, hear = _look(runner.source.crop, track), heard(runner, track, job, fps, extractor.sound) if extractor.sound else None
+            seen_as = _look(runner.source.crop, track)
+            hear = heard(runner, track, job, fps, extractor.sound) if extractor.sound else None
             if isinstance(extractor, ClipExtractor):
-                entry += self._second(extractor, runner, track, look, hear, fps)
+                entry += self._second(extractor, runner, track, seen_as, hear, fps)
                 continue
             theirs = None
             if isinstance(extractor, GivenExtractor):
@@ -141,7 +143,7 @@ class FeaturePass:
                     assert job.case.truth is not None
                     theirs = self._given(extractor, job.case.truth, truth, str(job.truth_sha256), track.pairing.truth, track, stored)
             else:
-                ours = self._sequence(extractor, runner.sha256, track.pairing.generated, look, stored, bool(live), fps, hear)
+                ours = self._sequence(extractor, runner.sha256, track.pairing.generated, seen_as, stored, bool(live), fps, hear)
             if truth is not None and both and not extractor.sound and theirs is None:
                 assert job.case.truth is not None
                 theirs = self._sequence(
@@ -149,7 +151,11 @@ class FeaturePass:
                 )
             for name, paired in live:
                 assert theirs is not None
-                pairs = Pairs(track, name, paired)
+                try:
+                    pairs = Pairs(track, name, paired, self._look(runner, track, paired))
+                except Unscored as reason:
+                    track.reasons[name] = reason
+                    continue
                 self._live.setdefault((id(runner), track.view.id), []).append((pairs, ours, theirs))
                 for side, sequence in enumerate((ours, theirs)):
                     if sequence.node is not None:  # else the network could not be had: `collect` tells
@@ -167,12 +173,11 @@ class FeaturePass:
         stored: bool,
     ) -> _Sequence:
         """Rows from the file beside a clip."""
-        look = _look(source.crop, track)
         try:
             rows, digest = given.rows(extractor, source, info, frames, track.size)
         except Unscored as reason:
             return _Sequence(None, "", 0, failed=reason)
-        key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=digest, machine={})
+        key = feature_key(extractor, clip=clip, frames=frames, view=_look(source.crop, track), weights=digest, machine={})
         sequence = self._sequences.setdefault(key, _Sequence(given.Recital(rows), key, len(rows)))
         if stored and sequence.writer is None and not self.shards.has(key):
             assert sequence.node is not None
@@ -185,15 +190,15 @@ class FeaturePass:
         extractor: ClipExtractor,
         runner: Runner,
         track: Track,
-        look: Mapping[str, Any],
+        seen_as: Mapping[str, Any],
         hear: NDArray[np.int16] | Unscored | None,
         fps: float | None,
     ) -> Iterator[tuple[str, _Sequence, None]]:
         """Note a second look: what it starts from, and itself."""
         beneath = _planned(self.networks.planned[extractor.over])
-        under = self._sequence(beneath, str(runner.sha256), track.pairing.generated, look, True, False, fps)
+        under = self._sequence(beneath, str(runner.sha256), track.pairing.generated, seen_as, True, False, fps)
         network = self.networks.planned[extractor.id]
-        view = {**look, "over": under.key, "fps": fps, **_sounding(hear)}
+        view = {**seen_as, "over": under.key, "fps": fps, **_sounding(hear)}
         numerics = machine.numerics(self.device, network.backend)
         key = feature_key(extractor, clip=str(runner.sha256), frames=(), view=view, weights=network.sha256, machine=numerics)
         mine = self._sequences.setdefault(key, _Sequence(None, key, 0))
@@ -209,6 +214,21 @@ class FeaturePass:
     def loaded(self, extractor_id: str) -> Forward:
         """The network as planned; Unscored where its weights cannot be had."""
         return self._forward(self.networks.planned[extractor_id])
+
+    def row_of(self, extractor_id: str, picture: Frames) -> NDArray[np.float32]:
+        """(1, d) of one picture (1, h, w, 3). Raises Unscored where the network cannot be had."""
+        network = self.networks.planned[extractor_id]
+        return look(_planned(network), self._forward(network))(picture)
+
+    def _look(self, runner: Runner, track: Track, variant: Resting) -> Look | None:
+        """What shows a variant's regions to its second network, where it has one. Raises Unscored where that cannot be had."""
+        second = getattr(variant, "network", None)
+        if second is None:
+            return None
+        network = self.networks.planned[second]
+        loaded = self._forward(network)
+        self._seconds.setdefault((id(runner), track.view.id), set()).add(second)
+        return look(_planned(network), loaded)
 
     def _sequence(
         self,
@@ -230,7 +250,7 @@ class FeaturePass:
             look = {**look, "sampled": [len(frames), fps]}
             frames = tuple(frame for frame, kept in zip(frames, keep, strict=True) if kept)
         network = self.networks.planned[extractor.id]
-        numerics = machine.numerics(self.device, network.backend)
+        numerics = backends.numerics(extractor, self.device, network.backend)
         key = feature_key(extractor, clip=clip, frames=frames, view=look, weights=network.sha256, machine=numerics)
         rows = rows_of(extractor, len(frames))
         sequence = self._sequences.setdefault(key, _Sequence(None, key, rows, keep=keep))
@@ -326,6 +346,10 @@ class FeaturePass:
                         **self._stated(self.networks.planned[extractor_id]),
                     }
                 )
+        for (who, view), names in self._seconds.items():
+            for name in sorted(names) if who == id(runner) else ():
+                if stated := self._stated(self.networks.planned[name]):
+                    found.setdefault(view, {})[on_regions(name)] = {"rows": 0, **stated}
         return found
 
     def _forward(self, network: Network) -> Forward:

@@ -90,6 +90,19 @@ class Node:
             sink(rows)
 
 
+def look(extractor: Extractor, forward: Forward) -> Callable[[Frames], NDArray[np.float32]]:
+    """A function of (n, h, w, 3) pictures of one size -> (n, d): each picture's row, in the extractor's constant batches."""
+
+    def rows(pictures: Frames) -> NDArray[np.float32]:
+        found: list[NDArray[np.float32]] = []
+        node = Node(extractor, forward, [found.append])
+        node.push(pictures)
+        node.finish()
+        return np.concatenate(found)
+
+    return rows
+
+
 def windows(extractor: Extractor, frames: int) -> int:
     """Number of network inputs an extractor makes of so many frames."""
     if frames < extractor.minimum:

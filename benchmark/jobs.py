@@ -90,6 +90,7 @@ class Runner:
         self.source = job.source
         self.sha256 = job.sha256
         self.generated: str | None = None
+        self.reference: int | None = None
 
 
 def bad_truth(case: str, error: InputError) -> InputError:

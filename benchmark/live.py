@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 from benchmark.errors import Unscored
 from benchmark.model import FeatureVariant, Frames
-from benchmark.rows import RegionVariant
+from benchmark.rows import Look, RegionVariant
 
 if TYPE_CHECKING:
     from benchmark.jobs import Track
 
 
 class Pairs:
-    """Rows of both sides of one variant. For regions the frames wait beside them."""
+    """Rows of both sides of one variant. For regions the frames wait beside them; what looks at the regions again goes with each call."""
 
-    def __init__(self, track: Track, name: str, variant: FeatureVariant | RegionVariant) -> None:
+    def __init__(self, track: Track, name: str, variant: FeatureVariant | RegionVariant, look: Look | None = None) -> None:
         self.track, self.name, self.variant = track, name, variant
+        self._further = () if look is None else (look,)
         self._rows: tuple[deque[Any], deque[Any]] = (deque(), deque())
         self._frames: tuple[deque[Any], deque[Any]] = (deque(), deque())
 
@@ -46,7 +47,7 @@ class Pairs:
         while all(waiting) and self.name not in self.track.reasons:
             values = [queue.popleft()[None] for queue in waiting]
             try:
-                value = self.variant.score(*values)
+                value = self.variant.score(*values, *self._further)
             except Unscored as reason:
                 self.track.reasons[self.name] = reason
                 return

@@ -96,11 +96,16 @@ def numerics(device: str, backend: str = TORCH) -> dict[str, Any]:
     }
     if device != "cpu":
         facts["gpus"] = gpus()
+    return facts | runtime(backend)
+
+
+def runtime(backend: str) -> dict[str, Any]:
+    """Versions of what runs a back end's graphs, where it is not torch."""
     if backend == LITERT:
-        facts["litert"] = packages()["ai-edge-litert"]
+        return {"litert": packages()["ai-edge-litert"]}
     if backend == ONNX:
-        facts |= {"onnxruntime": packages()["onnxruntime"], "onnxscript": packages()["onnxscript"]}
-    return facts
+        return {"onnxruntime": packages()["onnxruntime"], "onnxscript": packages()["onnxscript"]}
+    return {}
 
 
 def settle_torch(backend: str = TORCH) -> None:

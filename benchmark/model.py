@@ -202,10 +202,11 @@ class Extractor:
     batch: number of inputs in every forward, a constant; the last batch is padded by repetition and the padding's results are dropped.
     preprocess: (n, h, w, 3) frames on 0..255 -> (n, ...) network inputs, frame by frame. weights: name in the catalogue, or several: `build` then
     gets {name: state}. shapes: {tensor name: shape} the network is built from. rename(tensors): the file's names -> those of `shapes` (a prefix
-    stripped, a classifier left out). build(state, device): state is {tensor name: float32 array} -> a Forward. script: the weights are a graph
-    (TorchScript, TensorFlow Lite, ONNX), run only where the catalogue pins its hash; `build` then gets the module or the bytes. exports: `build`
-    gives a backends.TorchForward whose input has one shape, so that onnxruntime can run it. dimension: d. sound: the Forward takes (batch, sound),
-    int16 samples at 16 kHz from the first compared frame on: of the clip, else of its case, or the other way round. store: features go to shards.
+    stripped, a classifier left out); of several files, both by file: {name: function}. build(state, device): state is {tensor name: float32 array}
+    -> a Forward. script: graphs are among the weights (TorchScript, TensorFlow Lite, ONNX: the catalogue's format says which), run only where the
+    catalogue pins the hash or leaves the file to the user; for these `build` gets the module or the bytes. exports: `build` gives a
+    backends.TorchForward whose input has one shape, so that onnxruntime can run it. dimension: d. sound: the Forward takes (batch, sound), int16
+    samples at 16 kHz from the first compared frame on: of the clip, else of its case, or the other way round. store: features go to shards.
     version: raised whenever code changes a bit of the result; it is part of every feature's key.
     """
 
@@ -218,8 +219,8 @@ class Extractor:
     preprocess: Callable[[Frames], NDArray[Any]]
     build: Callable[[Any, str], Forward]
     weights: str | tuple[str, ...] | None = None
-    shapes: Callable[[], Mapping[str, tuple[int, ...]]] | None = None
-    rename: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]] | None = None
+    shapes: Callable[[], Mapping[str, tuple[int, ...]]] | Mapping[str, Callable[[], Mapping[str, tuple[int, ...]]]] | None = None
+    rename: Callable[[Mapping[str, Any]], Mapping[str, Any]] | Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] | None = None
     window: int = 1
     stride: int = 1
     sample: Callable[[int, float], Sequence[int] | NDArray[np.int64]] | None = None

@@ -17,7 +17,7 @@ from benchmark.data import canonical, plain
 from benchmark.errors import InputError, Unscored
 from benchmark.model import Extractor, FeatureVariant, FrameVariant, ProtocolSpec, SetVariant, Variant
 from benchmark.registry import find, registry
-from benchmark.rows import ClipExtractor, ClipVariant, RegionVariant
+from benchmark.rows import ClipExtractor, ClipVariant, OpeningVariant, RegionVariant, extractors
 from benchmark.spec import Spec
 
 _Kind = TypeVar("_Kind", bound=Variant)
@@ -74,20 +74,23 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
     missing: dict[str, Unavailable] = {}
     for name in dict.fromkeys(v for p in spec.protocols for v in spec.variants[p.id]):
         variant = registry().variant(name)[1]
-        if not isinstance(variant, FrameVariant | FeatureVariant | SetVariant | ClipVariant | RegionVariant):
+        if not isinstance(variant, FrameVariant | FeatureVariant | SetVariant | ClipVariant | RegionVariant | OpeningVariant):
             missing[name] = ("unsupported", f"this version computes no variant of kind {type(variant).__name__}")
         elif not isinstance(variant, FrameVariant):
-            extractor = find(registry().extractors, variant.extractor, "extractor")
-            if isinstance(variant, FeatureVariant | RegionVariant) and extractor.window != 1:
-                raise InputError(
-                    "a paired variant needs one row a frame",
-                    code="plugin",
-                    found=f"{name}: {extractor.id} has windows of {extractor.window}",
-                )
-            if isinstance(extractor, ClipExtractor) and (not isinstance(variant, ClipVariant) or variant.paired):
-                raise InputError("a second look serves clips alone", code="plugin", found=f"{name}, which rests on {extractor.id}")
+            needed = [find(registry().extractors, one, "extractor") for one in extractors(variant)]
+            for extractor in needed:
+                by_frame = isinstance(variant, FeatureVariant | RegionVariant) or getattr(variant, "reference", False)
+                if by_frame and extractor.window != 1:
+                    raise InputError(
+                        "this variant needs one row a frame",
+                        code="plugin",
+                        found=f"{name}: {extractor.id} has windows of {extractor.window}",
+                    )
+                if isinstance(extractor, ClipExtractor) and (not isinstance(variant, ClipVariant) or variant.paired):
+                    raise InputError("a second look serves clips alone", code="plugin", found=f"{name}, which rests on {extractor.id}")
             try:
-                networks |= _needed(extractor, spec, weights_folder, networks)
+                for extractor in needed:
+                    networks |= _needed(extractor, spec, weights_folder, networks)
             except Unscored as reason:
                 missing[name] = (reason.reason, reason.detail)
     views = []
@@ -110,17 +113,21 @@ def _needed(extractor: Extractor, spec: Spec, folder: Path | None, known: Mappin
 def _network(extractor: Extractor, spec: Spec, folder: Path | None) -> Network:
     if not extractor.files:
         label, sha256 = "none", "none"
-    elif spec.weights == "seeded" and not extractor.script:
-        if extractor.shapes is None:
-            raise Unscored("weights-missing", f"{', '.join(extractor.files)} cannot be drawn by formula: its tensor shapes are not known")
-        label, sha256 = weights.SEEDED, weights.SEEDED
+    elif spec.weights == "seeded" and extractor.shapes is None and not extractor.script:
+        raise Unscored("weights-missing", f"{', '.join(extractor.files)} cannot be drawn by formula: its tensor shapes are not known")
     else:
-        found = [weights.available(name, folder) for name in extractor.files]
+        found = [_file(name, extractor, spec, folder) for name in extractor.files]
         labels, hashes = dict.fromkeys(one for one, _ in found), [one for _, one in found]
         label = ", ".join(one for one in labels if one != "real") or "real"
         sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
     batch = batches.known(extractor.id, spec.device) or extractor.batch
     return Network(extractor.id, label, sha256, backends.of(extractor, spec.backend), min(batch, extractor.batch))
+
+
+def _file(name: str, extractor: Extractor, spec: Spec, folder: Path | None) -> tuple[str, str]:
+    """(label, sha256) of one of a network's files. By formula tensors are drawn; a graph always comes from its file."""
+    drawn = spec.weights == "seeded" and not (extractor.script and weights.entry(name).format in weights.GRAPHS)
+    return (weights.SEEDED, weights.SEEDED) if drawn else weights.available(name, folder)
 
 
 def header(plan: Plan) -> dict[str, object]:

@@ -49,6 +49,9 @@ def describe(request: Request) -> Iterator[str]:
     for name, number in sorted(counts.forwards.items()):
         network = todo.networks[name]
         yield f"network {name}: {number} inputs in batches of {network.batch} by {network.backend} on {spec.device}, weights {network.label}"
+    for name in dict.fromkeys(v.network for view in todo.views for _, v in view.of(RegionVariant) if v.network is not None):
+        network = todo.networks[name]
+        yield f"network {name}: as many regions as are seen, in batches of {network.batch} by {network.backend}, weights {network.label}"
     if not todo.networks:
         yield "networks: none"
     yield from (f"unscored {name}: {reason} ({detail})" for name, (reason, detail) in todo.unavailable.items())

@@ -40,6 +40,7 @@ def prepare(runner: Runner, job: CaseJob, truth: VideoInfo | None, truth_error: 
         if truth_error is not None:
             raise bad_truth(job.case.id, truth_error)
         reference = runner.source.reference_frame if runner.source.reference_frame is not None else job.case.reference_frame
+        runner.reference = reference
         if runner.job.adapter:
             _generate(runner, job, replace(job.case, reference_frame=reference))
         info = runner.info = probe(runner.source.path, fps=runner.source.fps)

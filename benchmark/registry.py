@@ -56,7 +56,7 @@ class WeightsEntry:
     """One file of network weights. sha256 None = never published: recorded at the first pull (`first-use`).
 
     format: `safetensors`, `torch` (state dict, loaded with weights_only=True), `torchscript` (run only if its hash is pinned here), `onnx`, `tflite`, `mat`
-    (arrays of numbers).
+    (arrays of numbers). given: any file of the right shape will do and the user brings it, an ONNX graph: its sha256 is recorded at first use.
     """
 
     name: str
@@ -67,6 +67,7 @@ class WeightsEntry:
     sha256: str | None = None
     bytes: int | None = None
     source: str = ""
+    given: bool = False
 
 
 @dataclass(frozen=True)

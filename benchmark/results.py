@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.errors import Unscored
+from benchmark.errors import InputError, Unscored
 from benchmark.feature_pass import FeaturePass, track_rate
 from benchmark.jobs import NOT_APPLICABLE, CaseJob, Runner, Track, UnitResult
 from benchmark.media import VideoInfo
 from benchmark.model import REAL, FeatureVariant, FrameVariant
+from benchmark.opening import reference_of, score_opening
 from benchmark.registry import registry
-from benchmark.rows import ClipVariant, Found, RegionVariant
+from benchmark.rows import ClipVariant, Found, OpeningVariant, RegionVariant
 
 
 def to_result(runner: Runner, job: CaseJob, truth: VideoInfo | None, features: FeaturePass, seconds: float) -> UnitResult:
@@ -47,7 +48,8 @@ def to_result(runner: Runner, job: CaseJob, truth: VideoInfo | None, features: F
     for track in runner.tracks:
         features.collect(runner, track)
         if unit.adapter != REAL:
-            _score_clip(runner, track, truth, features)
+            _score_clip(runner, track, job, truth, features)
+            score_opening(runner, track, job, truth)
         if truth is None:
             values = {name: _clip_value(track, name, result) for name in _known(track)}
             result.entry["values"][track.view.id] |= values
@@ -64,17 +66,18 @@ def _known(track: Track) -> list[str]:
     return [name for name in track.view.variants if name in track.parts or name in track.reasons or name in track.clip_values]
 
 
-def _score_clip(runner: Runner, track: Track, truth: VideoInfo | None, features: FeaturePass) -> None:
+def _score_clip(runner: Runner, track: Track, job: CaseJob, truth: VideoInfo | None, features: FeaturePass) -> None:
     """Variants on the rows of the clip: values by frame go where those of the pass are, a single value stands for itself."""
     for name, variant in track.view.of(ClipVariant):
         if name in track.reasons or (variant.paired and truth is None):
             continue
         try:
             ours, theirs = features.found(runner, track, variant.extractor)
-            found = Found(ours, theirs if variant.paired else None, track.size, track_rate(runner, truth))
+            shown = features.row_of(variant.extractor, reference_of(runner, job, truth)) if variant.reference else None
+            found = Found(ours, theirs if variant.paired else None, track.size, track_rate(runner, truth), shown)
             scored = variant.score(found)
-        except Unscored as reason:
-            track.reasons[name] = reason
+        except (InputError, Unscored) as error:
+            track.reasons[name] = error if isinstance(error, Unscored) else Unscored(error.code, str(error))
             continue
         if variant.tell is not None:
             track.facts[name] = variant.tell(found)
@@ -92,7 +95,8 @@ def _clip_value(track: Track, name: str, result: UnitResult) -> Mapping[str, Any
     if reason is None and name in track.clip_values:
         value = track.clip_values[name]
         if np.isfinite(value):
-            return {"value": value, "n_frames": len(track.pairing.generated), "n_left_out": 0, **said}
+            frames = 1 if isinstance(variant, OpeningVariant) else len(track.pairing.generated)
+            return {"value": value, "n_frames": frames, "n_left_out": 0, **said}
         reason = Unscored("not-finite", "the clip's value is not finite")
     if reason is None:
         values = np.concatenate(track.parts[name])

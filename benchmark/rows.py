@@ -1,4 +1,6 @@
-"""Variants that rest on what an extractor finds in every frame - keypoints, boxes, masks: numbers of one clip, and of regions of its pictures."""
+"""Variants that rest on what an extractor finds in every frame - keypoints, boxes, masks: numbers of one clip, and of regions of its pictures.
+
+And those that look at how a clip begins, beside its reference picture."""
 
 from __future__ import annotations
 
@@ -11,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.model import Extractor, Forward, Frames, Values, Variant, mean
+
+Look = Callable[[Frames], NDArray[np.float32]]
+"""(n, h, w, 3) pictures of one size -> (n, d) rows of a network, run in its own constant batches."""
 
 Rows = NDArray[np.float32]
 """(n, d) what an extractor found, one row a compared frame; positions in pixels of the compared picture, the first pixel's centre at 0.5."""
@@ -28,13 +33,15 @@ def thinned(count: int, fps: float, rate: float) -> NDArray[np.int64]:
 @dataclass(frozen=True)
 class Found:
     """What an extractor found on a unit under a view. generated, truth: (n, d) each, truth only where the variant is paired. size: (width, height) of
-    the compared pictures. fps: frames a second of the compared sequence, None where it is not known.
+    the compared pictures. fps: frames a second of the compared sequence, None where it is not known. reference: (1, d) of the case's reference picture,
+    at its own size, where the variant asks for it.
     """
 
     generated: Rows
     truth: Rows | None
     size: tuple[int, int]
     fps: float | None
+    reference: Rows | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,8 @@ class ClipVariant(Variant):
     """Arithmetic on the rows of one clip.
 
     score: Found -> one value a frame (pooled; NaN = left out for the stated reason), or the clip's value where it has no value by frame; may raise
-    Unscored. paired: needs the truth's rows, and is not applicable without a truth. tell: what the record says of the clip beside its value.
+    Unscored. paired: needs the truth's rows, and is not applicable without a truth. reference: needs the reference picture's row, and leaves the clip
+    unscored where that picture is not known; its extractor then gives one row a frame. tell: what the record says of the clip beside its value.
     """
 
     extractor: str
@@ -118,6 +126,7 @@ class ClipVariant(Variant):
     left_out: str = ""
     paired: bool = False
     tell: Callable[[Found], Facts] | None = None
+    reference: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +134,35 @@ class RegionVariant(Variant):
     """Arithmetic on regions of aligned frames that rows tell: score(generated (n, h, w, 3), truth, rows of generated (n, d), rows of truth) -> (n,);
     NaN = a frame without the region, left out for the stated reason. Its extractor gives one row a frame. An ignored inset leaves the clip unscored.
     both: are the generated frame's rows looked at, or the truth's alone?
+    network: a second extractor (one picture an input) for what the region shows; `score` then gets a Look through it as its fifth argument. Whatever
+    it is shown must be of one size, so that its forward's shape is a constant.
     """
 
     extractor: str
-    score: Callable[[Frames, Frames, Rows, Rows], Values]
+    score: Callable[..., Values]
     left_out: str
     pool: Callable[[Values], float] = mean
     both: bool = True
+    network: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpeningVariant(Variant):
+    """Arithmetic on how a clip begins: score(its first two frames (2, h, w, 3), the case's reference picture (h, w, 3)) -> the clip's value; may raise
+    Unscored. A clip of one frame has one.
+
+    Both at the compared size, on 0..255. The reference is the case's picture, else the truth's frame that is known to be it; where neither is known
+    the clip is unscored. No rule about which frames are compared touches it.
+    """
+
+    score: Callable[[Frames, Frames], float]
+
+
+def extractors(variant: Variant) -> tuple[str, ...]:
+    """Ids of the extractors a variant of any kind rests on."""
+    return tuple(name for name in (getattr(variant, "extractor", None), getattr(variant, "network", None)) if name is not None)
+
+
+def on_regions(extractor: str) -> str:
+    """Under which name the journal keeps what is to be said of a region's second network."""
+    return f"{extractor} on regions"

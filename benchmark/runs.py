@@ -21,6 +21,7 @@ from benchmark.model import REAL, Case, Unit
 from benchmark.record import HEADER, SCHEMA, SCORES, Record, Writer, load, to_text
 from benchmark.registry import registry
 from benchmark.request import Request
+from benchmark.rows import extractors
 from benchmark.spec import Clip, Spec
 
 OK, INTERNAL, USAGE, UNSCORED, GATE, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -130,8 +131,8 @@ def resume(path: Path, request: Request, reporter: Reporter | None = None) -> Ou
 def _pull(settled: Spec, reporter: Reporter) -> None:
     known = registry()
     for name in dict.fromkeys(v for variants in settled.variants.values() for v in variants):
-        extractor = getattr(known.variant(name)[1], "extractor", None)
-        for file in known.extractors[extractor].item.files if extractor in known.extractors and settled.weights == "real" else ():
+        needed = [one for one in extractors(known.variant(name)[1]) if one in known.extractors and settled.weights == "real"]
+        for file in (file for one in needed for file in known.extractors[one].item.files):
             try:
                 weights.pull(weights.entry(file), report=reporter.note)
             except InputError as error:

@@ -21,7 +21,7 @@ from benchmark.model import REAL, Metric, ProtocolSpec, Score, SetVariant, Unit,
 from benchmark.record import HEADER, Record
 from benchmark.registry import registry
 from benchmark.results import pool
-from benchmark.rows import ClipVariant
+from benchmark.rows import ClipVariant, OpeningVariant, extractors, on_regions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -154,7 +154,7 @@ def _row(
     else:
         reduced = _over_clips(scored)
     failed = [r for r in reasons if r[0] != NOT_APPLICABLE]
-    label = plan["networks"].get(getattr(variant, "extractor", None), {"weights": "none"})["weights"]
+    label = _label([plan["networks"][one]["weights"] for one in extractors(variant) if one in plan["networks"]])
     flags = [*reduced.flags, *([label] if label not in ("none", "real") else []), *(["unverified"] if variant.unverified else [])]
     flags += _deviation(record, scored, view, variant)
     flags += sorted({flag for outcomes in scored.values() for _, outcome in outcomes for flag in outcome.get("flags", ())})
@@ -192,14 +192,22 @@ def _row(
 
 def _deviation(record: Record, scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]], view: str, variant: Variant) -> list[str]:
     """["onnxruntime (features within 2e-05)"] where the network was not run by torch in IEEE float32: the largest deviation of the clips."""
-    extractor = getattr(variant, "extractor", None)
-    found = [
-        record.journal[unit].get("features", {}).get(view, {}).get(extractor, {}).get("deviation")
-        for outcomes in scored.values()
-        for unit, _ in outcomes
-    ]
-    stated = [deviation for deviation in found if deviation is not None]
-    return [f"{record.header['plan']['networks'][extractor]['backend']} (features within {max(stated):.0e})"] if stated else []
+    flags = {}
+    for extractor, name in ((one, name) for one in extractors(variant) for name in (one, on_regions(one))):
+        found = [
+            record.journal[unit].get("features", {}).get(view, {}).get(name, {}).get("deviation")
+            for outcomes in scored.values()
+            for unit, _ in outcomes
+        ]
+        if stated := [deviation for deviation in found if deviation is not None]:
+            flags[f"{record.header['plan']['networks'][extractor]['backend']} (features within {max(stated):.0e})"] = True
+    return list(flags)
+
+
+def _label(labels: Sequence[str]) -> str:
+    """Of all networks' weights: what is not simply real, else `real`, or `none` where there are none."""
+    others = dict.fromkeys(label for label in labels if label not in ("real", "none"))
+    return ", ".join(others) or ("real" if "real" in labels else "none")
 
 
 def _of(own: str | None, family: str) -> str:
@@ -246,7 +254,7 @@ def _over_frames(
     try:
         clips = [[frames.of(unit, view, name) for unit, _ in outcomes] for outcomes in scored.values()]
     except KeyError:
-        if not isinstance(variant, ClipVariant):
+        if not isinstance(variant, ClipVariant | OpeningVariant):
             raise
         return _over_clips(scored)  # one with a single value for a clip has none by frame
 

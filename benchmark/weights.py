@@ -1,4 +1,4 @@
-"""The weights catalogue at work: find, check, load safely, fetch, import; and weights by formula for rehearsal and parity."""
+"""The weights catalogue at work: find, check, load safely, fetch, import."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from benchmark import matlab, paths
 from benchmark.errors import InputError, Unscored
 from benchmark.registry import WeightsEntry, find, registry
+from benchmark.rows import extractors
+from benchmark.seeded import seeded_tensor
 
 TIMEOUT = 10.0
 """Seconds a server may stay silent before a pull gives up."""
 SEEDED = "seeded-1"
+GRAPHS = ("torchscript", "tflite", "onnx")
+"""Formats that hold a program, not only tensors."""
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -41,12 +44,22 @@ def entry(name: str) -> WeightsEntry:
     return find(registry().weights, name, "weights entry")
 
 
+def how_to_get(name: str) -> str:
+    """What to type for a file that is not here or is not the one."""
+    item = entry(name)
+    return (
+        f"hvbench weights pull {name}"
+        if not item.given
+        else f"{item.file} is your own to choose: hvbench weights import FOLDER, or --weights FOLDER"
+    )
+
+
 def users(name: str) -> list[str]:
     """The variants that need this file."""
     known = registry()
-    extractors = {e.name for e in known.extractors.values() if name in e.item.files}
-    extractors |= {e.name for e in known.extractors.values() if getattr(e.item, "over", None) in extractors}
-    return [f"{m.name}@{v.id}" for m in known.metrics.values() for v in m.item.variants if getattr(v, "extractor", None) in extractors]
+    using = {e.name for e in known.extractors.values() if name in e.item.files}
+    using |= {e.name for e in known.extractors.values() if getattr(e.item, "over", None) in using}
+    return [f"{m.name}@{v.id}" for m in known.metrics.values() for v in m.item.variants if using & set(extractors(v))]
 
 
 def locate(item: WeightsEntry, folder: Path | None = None) -> Located | None:
@@ -100,6 +113,8 @@ def adopt(item: WeightsEntry, located: Located) -> None:
     if located.origin == "first-use" and item.name not in _first_use():
         if item.format in ("safetensors", "torch", "mat"):
             load(item, located)
+        elif item.format == "onnx":
+            _parse_onnx(item, located)
         _record_first_use(item.name, located.sha256)
 
 
@@ -148,13 +163,25 @@ def load(item: WeightsEntry, located: Located) -> Tensors:
     )
 
 
+def _parse_onnx(item: WeightsEntry, located: Located) -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("onnxruntime") is not None:
+        import onnxruntime
+
+        try:
+            onnxruntime.InferenceSession(located.path.read_bytes(), providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises classes of its own, one for each kind of fault
+            raise _broken(item, located.path, error) from error
+
+
 def _broken(item: WeightsEntry, path: Path, error: BaseException) -> InputError:
     return InputError(
         f"does not parse as {item.format}",
         code="weights-broken",
         path=path,
         found=next(iter(str(error).splitlines()), type(error).__name__)[:200],
-        hint=f"hvbench weights pull {item.name}",
+        hint=how_to_get(item.name),
     )
 
 
@@ -179,7 +206,7 @@ def state_for(
     try:
         located = locate(item, folder)
         if located is None:
-            raise Unscored("weights-missing", f"hvbench weights pull {name}")
+            raise Unscored("weights-missing", how_to_get(name))
         tensors = load(item, located)
         if rename is not None:
             tensors = dict(rename(tensors))
@@ -193,17 +220,17 @@ def state_for(
 
 def load_script(item: WeightsEntry, located: Located) -> Any:
     """A graph: the module of a TorchScript file, on the CPU and in evaluation mode, or the bytes of a TensorFlow Lite or ONNX file. Such a file is a
-    program: it is run only where the catalogue pins its hash.
+    program: it is run only where the catalogue pins its hash, or says that the user gives it (ONNX alone, which holds nothing but operators).
 
     Raises InputError (`weights-unsafe`) for a file without a pinned hash or with another one, (`weights-broken`) for one that does not parse.
     """
-    if item.format not in ("torchscript", "tflite", "onnx"):
+    if item.format not in GRAPHS:
         raise InputError(
             f"a {item.format} file is no graph", code="weights-format", path=located.path, expected="torchscript, tflite or onnx"
         )
     data = located.path.read_bytes()  # what is hashed is what is run
     digest = hashlib.sha256(data).hexdigest()
-    if digest != item.sha256:
+    if digest != (located.sha256 if item.given and item.format == "onnx" else item.sha256):
         raise InputError(
             "is a program that nobody vouches for, and is not run",
             code="weights-unsafe",
@@ -228,8 +255,10 @@ def script_for(name: str, folder: Path | None = None) -> Any:
     try:
         located = locate(item, folder)
         if located is None:
-            raise Unscored("weights-missing", f"hvbench weights pull {name}")
-        return load_script(item, located)
+            raise Unscored("weights-missing", how_to_get(name))
+        graph = load_script(item, located)
+        adopt(item, located)
+        return graph
     except InputError as error:
         raise Unscored("weights-unusable", str(error)) from error
 
@@ -241,7 +270,7 @@ def available(name: str, folder: Path | None = None) -> tuple[str, str]:
     except InputError as error:
         raise Unscored("weights-unusable", str(error)) from error
     if located is None:
-        raise Unscored("weights-missing", f"hvbench weights pull {name}")
+        raise Unscored("weights-missing", how_to_get(name))
     return located.origin, located.sha256
 
 
@@ -259,43 +288,6 @@ def _same_keys(found: Mapping[str, NDArray[Any]], wanted: Mapping[str, tuple[int
             expected=f"{len(wanted)} tensors: {', '.join(list(wanted)[:3])}, ...",
             hint="put the right file there, or name another folder with --weights DIR",
         )
-
-
-# ---------------------------------------------------------------------------------------------------------------- by formula
-
-
-def hashed(key: str, size: int) -> NDArray[np.uint64]:
-    """(size,) well mixed 64-bit integers of a stream named by `key`: SplitMix64 (Steele et al. 2014) seeded with sha256(key). Same on every platform."""
-    state = np.uint64(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little"))
-    z = state + np.arange(1, size + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
-    mixed: NDArray[np.uint64] = z ^ (z >> np.uint64(31))
-    return mixed
-
-
-def seeded_tensor(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """A tensor drawn from its own name (`seeded-1`): filters centred and uniform within 3/sqrt(fan_in), norm weights near 1 (a quarter in `bn3`),
-    biases and running means small, running variances 0.6..1.6, counters 0. Integers up to one float64 product, so equal to the bit everywhere."""
-    count = int(np.prod(shape, dtype=np.int64))
-    if name.endswith("num_batches_tracked"):
-        return np.zeros(shape, np.int64)
-    bits = (hashed(name, count) >> np.uint64(40)).astype(np.int64)
-    signed = bits / 2.0**23 - 1
-    if len(shape) >= 2:
-        fan_in = count // shape[0]
-        rows = bits.reshape(shape[0], fan_in)
-        values = (rows * fan_in - rows.sum(axis=1, keepdims=True)) * (3 / np.sqrt(np.float64(fan_in)) / (fan_in * 2.0**23))
-    elif name.endswith("running_var"):
-        values = 0.6 + bits / 2.0**24
-    elif name.endswith("running_mean"):
-        values = 0.1 * signed
-    elif name.endswith("weight"):
-        values = (1 + 0.1 * signed) * (0.25 if "bn3" in name else 1)
-    else:
-        values = 0.05 * signed
-    drawn: NDArray[np.float32] = values.reshape(shape).astype(np.float32)
-    return drawn
 
 
 # ------------------------------------------------------------------------------------------------------------- pull, import

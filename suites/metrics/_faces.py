@@ -32,6 +32,6 @@ def eyes(rows: Rows) -> Groups:
 
 
 _WORDS = "of the largest face that MediaPipe's mesh sees (presence 0.5)"
-FACE = Part("face", (("mediapipe", "mediapipe-face", face, _WORDS),), "this project")
-MOUTH_PART = Part("mouth", (("mediapipe", "mediapipe-face", mouth, f"of the lips' outer line {_WORDS}"),), "this project")
-EYES_PART = Part("eye", (("mediapipe", "mediapipe-face", eyes, f"of each eye's lids {_WORDS}"),), "this project")
+FACE = Part("face", (("mediapipe", "mediapipe-face", face, f"the keypoints {_WORDS}"),), "this project")
+MOUTH_PART = Part("mouth", (("mediapipe", "mediapipe-face", mouth, f"the keypoints of the lips' outer line {_WORDS}"),), "this project")
+EYES_PART = Part("eye", (("mediapipe", "mediapipe-face", eyes, f"the keypoints of each eye's lids {_WORDS}"),), "this project")

@@ -134,7 +134,7 @@ def _groups(read: Reader, rows: Rows) -> Groups:
 
 HAND_PART = Part(
     "hand",
-    tuple((by.name, by.extractor, partial(_groups, by.read), by.words) for by in DETECTORS),
+    tuple((by.name, by.extractor, partial(_groups, by.read), f"the keypoints {by.words}") for by in DETECTORS),
     "IPA (arXiv:2605.07545) names the metric and publishes no definition: this one is this project's",
 )
 

@@ -13,7 +13,7 @@ _BLOCK = 1 << 15
 """Numbers at a time: their differences stay in the processor's cache."""
 
 
-def _distance(generated: NDArray[Any], truth: NDArray[Any]) -> Values:
+def distance(generated: NDArray[Any], truth: NDArray[Any]) -> Values:
     """Rows (n, d) of the LPIPS networks -> (n,) squared Euclidean distances, added in float64."""
     values = np.zeros(len(generated))
     for start in range(0, generated.shape[1], _BLOCK):
@@ -36,7 +36,7 @@ SPEC = Metric(
         FeatureVariant(
             id="alex",
             extractor="lpips-alex",
-            score=_distance,
+            score=distance,
             summary=f"AlexNet on [-1, 1]; spatial {_MEAN}",
             source="lpips 0.1.4 LPIPS(net='alex')",
             deviation=_FLOAT32,
@@ -44,7 +44,7 @@ SPEC = Metric(
         FeatureVariant(
             id="vgg",
             extractor="lpips-vgg",
-            score=_distance,
+            score=distance,
             summary=f"VGG16 on [-1, 1]; spatial {_MEAN}",
             source="lpips 0.1.4 LPIPS(net='vgg')",
             deviation=_FLOAT32,
@@ -52,7 +52,7 @@ SPEC = Metric(
         FeatureVariant(
             id="disco",
             extractor="lpips-vgg-01",
-            score=_distance,
+            score=distance,
             summary=f"VGG16 fed with [0, 1], a range it was not made for; spatial {_MEAN}",
             source="Wangt-CN/DisCo@c4fa48a tool/metrics/ssim_l1_lpips_psnr.py (compute_lpips): LPIPS(net='vgg') without normalize=True",
             deviation=_FLOAT32,
@@ -60,7 +60,7 @@ SPEC = Metric(
         FeatureVariant(
             id="alex-spatial",
             extractor="lpips-alex-spatial",
-            score=_distance,
+            score=distance,
             summary="AlexNet on [-1, 1]; every tap's map is upsampled to the picture's size (bilinear, half-pixel centres) before its "
             f"{_MEAN}; places weigh equally only where the picture's side is a multiple of the tap's",
             source="JunyaoHu/common_metrics_on_video_quality@5f75173 calculate_lpips.py: lpips 0.1.4 LPIPS(net='alex', spatial=True), mean of the map",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,10 +48,10 @@ def preprocess(frames: Frames) -> NDArray[np.float32]:
     return np.stack([pad(frame) for frame in frames])
 
 
-def build(state: Mapping[str, NDArray[np.float32]], device: str) -> Forward:
-    """A Forward: (1, 2, h, w, 3) float32 on 0..255, padded -> (1, 1) float32: mean length of the longest twentieth of the flow, in pixels.
+def flows(state: Mapping[str, NDArray[np.float32]], device: str) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """A function (2, h, w, 3) float32 on 0..255, sides multiples of 8 -> (2, h, w) x and y in pixels from the first frame to the second.
 
-    Raises Unscored(`too-small`) where a side is below 128 pixels.
+    It raises Unscored(`too-small`) where a side is below 128 pixels.
     """
     import torch
 
@@ -61,14 +61,27 @@ def build(state: Mapping[str, NDArray[np.float32]], device: str) -> Forward:
         raise ValueError(f"not the tensors of RAFT-large: {[*unexpected, *missing][:3]}")
     model.to(device).eval()
 
-    def forward(batch: NDArray[np.float32], /) -> NDArray[np.float32]:
-        if min(batch.shape[2:4]) < LEAST:
-            raise Unscored("too-small", f"RAFT needs {LEAST} pixels a side, compared at {batch.shape[3]}x{batch.shape[2]}")
-        images = torch.from_numpy(np.ascontiguousarray(batch[0])).permute(0, 3, 1, 2).to(device)
+    def flow(pair: NDArray[np.float32]) -> NDArray[np.float32]:
+        if min(pair.shape[1:3]) < LEAST:
+            raise Unscored("too-small", f"RAFT needs {LEAST} pixels a side, compared at {pair.shape[2]}x{pair.shape[1]}")
+        images = torch.from_numpy(np.ascontiguousarray(pair)).permute(0, 3, 1, 2).to(device)
         images = 2 * (images / 255.0) - 1
         with torch.inference_mode():
-            flow = model(images[:1], images[1:], num_flow_updates=UPDATES)[-1]
-        field = flow[0].cpu().numpy()
+            found: NDArray[np.float32] = model(images[:1], images[1:], num_flow_updates=UPDATES)[-1][0].cpu().numpy()
+        return found
+
+    return flow
+
+
+def build(state: Mapping[str, NDArray[np.float32]], device: str) -> Forward:
+    """A Forward: (1, 2, h, w, 3) float32 on 0..255, padded -> (1, 1) float32: mean length of the longest twentieth of the flow, in pixels.
+
+    Raises Unscored(`too-small`) where a side is below 128 pixels.
+    """
+    flow = flows(state, device)
+
+    def forward(batch: NDArray[np.float32], /) -> NDArray[np.float32]:
+        field = flow(batch[0])
         return np.array([[largest_mean(field) if np.isfinite(field).all() else np.nan]], np.float32)
 
     return forward

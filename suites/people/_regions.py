@@ -32,6 +32,19 @@ def box(points: Floats, width: int, height: int) -> tuple[int, int, int, int] | 
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
+def around(rule: Rule, truth: Floats, generated: Floats | None, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """A region as one rectangle (x0, y0, x1, y1), for what must be cut out: `box` of the truth's points; for `union` the smallest that holds that and
+    the box of the generated frame's. None where the truth's lies outside the picture; ValueError for `mask`, which is no rectangle.
+    """
+    if rule == "mask":
+        raise ValueError("a hull is no rectangle")
+    real = box(truth, width, height)
+    other = box(generated, width, height) if rule == "union" and generated is not None else None
+    if real is None or other is None:
+        return real
+    return min(real[0], other[0]), min(real[1], other[1]), max(real[2], other[2]), max(real[3], other[3])
+
+
 def _boxed(points: Floats, width: int, height: int) -> Mask:
     made = np.zeros((height, width), np.bool_)
     found = box(points, width, height)
