@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TORCH, TF32, ONNX, LITERT = machine.TORCH, machine.TF32, machine.ONNX, machine.LITERT
+WORKER = "worker"
+"""A program in another Python, whose arithmetic is its own reference."""
 OWN_FILES = {"tflite": LITERT, "onnx": ONNX}
 """Format of a graph -> the runtime that runs such files, whatever the run's back end: their arithmetic is their own reference."""
 _NEEDED = ("onnxruntime", "onnx", "onnxscript")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -14,15 +15,18 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark import backends, machine
+from benchmark import backends, machine, worker
+from benchmark.data import canonical
 from benchmark.errors import InputError, Unscored
 from benchmark.features import Node, Shards, ShardWriter, feature_key, rows_of
 from benchmark.live import Pairs
 from benchmark.media import VideoInfo, from_second, read_sound
 from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant
+from benchmark.paths import write_atomic
 from benchmark.plan import Network
 from benchmark.registry import find, registry
 from benchmark.rows import ClipVariant, RegionVariant
+from benchmark.workers import Identity, WorkerExtractor
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
@@ -41,6 +45,7 @@ class Networks:
     folder: Path | None = None
     shards: Path = Path()
     max_frames: int = 512
+    workers: Mapping[str, Identity] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=16)
@@ -65,6 +70,7 @@ def forget() -> None:
     """Drop the loaded networks of this process."""
     _by_torch.cache_clear()
     _behind.cache_clear()
+    worker.stop()
 
 
 def _planned(network: Network) -> Extractor:
@@ -263,13 +269,33 @@ class FeaturePass:
         return found
 
     def _forward(self, network: Network) -> Forward:
+        extractor = _planned(network)
+        if isinstance(extractor, WorkerExtractor):
+            return partial(self._elsewhere, extractor, network.sha256)
         found = _behind(network, self.networks.mode, self.networks.folder, self.device, self.shards.folder.parent / "graphs")
         machine.settle_torch(network.backend)
         return found
 
-    def _stated(self, network: Network) -> dict[str, float]:
-        """{"deviation": ...} of a network whose arithmetic is not its reference; measured where this machine has not done so yet."""
+    def _elsewhere(
+        self, extractor: WorkerExtractor, sha256: str, batch: NDArray[Any], sound: NDArray[np.int16] | None = None
+    ) -> NDArray[np.float32]:
+        """One batch through the extractor's worker; what it said when it loaded is kept beside the features."""
+        process = worker.running(find(registry().workers, extractor.worker, "worker"), self.networks.workers[extractor.worker], self.device)
+        rows = process.score(extractor.ask, batch, sound, extractor.dimension)
+        if not (path := self._facts(sha256)).exists():
+            write_atomic(path, canonical(process.facts))
+        return rows
+
+    def _facts(self, sha256: str) -> Path:
+        return self.shards.folder / "workers" / f"{sha256}-{self.device.partition(':')[0]}.json"
+
+    def _stated(self, network: Network) -> dict[str, Any]:
+        """{"deviation": ...} of a network whose arithmetic is not its reference; measured where this machine has not done so yet. {"facts": ...} of a
+        worker: what it said when it loaded."""
         extractor = _planned(network)
+        if network.worker is not None:
+            path = self._facts(network.sha256)
+            return {"facts": json.loads(path.read_bytes())} if path.exists() else {}
         if network.backend in (backends.TORCH, backends.LITERT) or extractor.script:
             return {}
 

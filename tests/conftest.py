@@ -96,7 +96,17 @@ def register() -> Iterator[Callable[..., None]]:
             known.add(item, ORIGIN)
 
     yield add
-    for table in (known.metrics, known.extractors, known.protocols, known.suites, known.makers, known.adapters, known.verbs, known.weights):
+    for table in (
+        known.metrics,
+        known.extractors,
+        known.protocols,
+        known.suites,
+        known.makers,
+        known.adapters,
+        known.verbs,
+        known.weights,
+        known.workers,
+    ):
         for name in [name for name, entry in table.items() if entry.origin == ORIGIN]:
             del table[name]  # type: ignore[attr-defined]
     feature_pass.forget()

@@ -49,7 +49,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if arguments.dry_run:
         return _plan(arguments)
+    _accept(arguments)
     return _finish(run(shared.request(arguments), reporter()), arguments.json)
+
+
+def _accept(arguments: argparse.Namespace) -> None:
+    for text in shared.accept(arguments):
+        print(text, file=sys.stderr)
 
 
 def _resume(arguments: argparse.Namespace) -> int:
@@ -78,6 +84,7 @@ def _finish(outcome: Outcome, as_json: bool) -> int:
 def _plan(arguments: argparse.Namespace) -> int:
     from benchmark.plan_text import describe
 
+    _accept(arguments)
     for line in describe(shared.request(arguments)):
         print(line)
     return 0
