@@ -57,6 +57,8 @@ def request_to_json(request: Request) -> dict[str, Any]:
             value = value.absolute()
         if item.name == "outputs":
             value = {name: path.absolute() for name, path in value.items()}
+        if item.name == "worker_options":
+            value = {flag: str(Path(said).absolute()) if "/" in said or Path(said).is_dir() else said for flag, said in value.items()}
         data[item.name] = plain(value)
     return data
 

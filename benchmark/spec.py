@@ -18,7 +18,7 @@ from benchmark.media import HashCache
 from benchmark.model import Adapter, Case, ProtocolSpec, Source, Split, Suite, Unit
 from benchmark.registry import find, registry
 from benchmark.request import Request
-from benchmark.workers import Identity, WorkerExtractor, identify
+from benchmark.workers import Identity, WorkerExtractor, flags, identify
 
 FORMAT = 1
 """Raised whenever the meaning of a spec changes, so that an old run is never mistaken for a new one."""
@@ -255,6 +255,12 @@ def _columns(request: Request, suite: Suite) -> tuple[tuple[ProtocolSpec, ...], 
 def _workers(request: Request, variants: Mapping[str, tuple[str, ...]], hashes: HashCache) -> dict[str, Identity | Unscored]:
     """{worker: what will run, or why it cannot} of the workers that the variants need."""
     known = registry()
+    options = flags(entry.item for entry in known.workers.values())
+    for flag in request.worker_options:
+        if flag not in options:
+            raise InputError(
+                "no worker has this option", code="usage", found=f"--{flag}", expected=", ".join(f"--{one}" for one in options)
+            )
     found: dict[str, Identity | Unscored] = {}
     for name in dict.fromkeys(v for each in variants.values() for v in each):
         entry = known.extractors.get(getattr(known.variant(name)[1], "extractor", ""))
