@@ -158,7 +158,7 @@ def _variant(metric: Metric, variant: Variant) -> str:
 def _worker(item: Worker) -> str:
     rows = [
         ("title", item.title),
-        *(("option", f"--{option.flag}: {option.help}" + (" (needed)" if option.required else "")) for option in item.options),
+        *(("option", f"--{option.flag}: {option.help}" + (" (needed)" if option.key in item.needed else "")) for option in item.options),
         ("settings", "; ".join(f"{key}: {value!r}" for key, value in item.settings.items())),
         ("versions of", ", ".join(item.packages)),
         ("licence", item.licence),

@@ -40,7 +40,6 @@ class Option:
     key: str
     kind: Kind
     help: str
-    required: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,8 @@ class Worker:
     """A program that scores frames in another Python.
 
     program: its file (None = the option of kind `program` names it). settings: plain data handed to it when it loads, part of its identity.
-    packages: distributions whose versions there are recorded. terms: what a user must have accepted once before it runs (empty = nothing).
+    needed: keys of the options without which it cannot run. packages: distributions whose versions there are recorded. terms: what a user must have
+    accepted once before it runs (empty = nothing).
     start, load, answer: seconds it may take to say hello, to load its model, to answer one request.
     """
 
@@ -59,6 +59,7 @@ class Worker:
     source: str
     licence: str
     terms: str = ""
+    needed: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[str, ...] = ("numpy", "torch")
     start: float = 120.0
@@ -122,7 +123,7 @@ def identify(worker: Worker, given: Mapping[str, str], hashes: HashCache) -> Ide
     for option in worker.options:
         value = given.get(option.flag)
         if value is None:
-            if option.required:
+            if option.key in worker.needed:
                 raise Unscored("weights-missing", f"--{option.flag}: {option.help}")
         elif option.kind == "python":
             python = _executable(option, value)
