@@ -134,7 +134,8 @@ def _worker(name: str, spec: Spec) -> dict[str, Any]:
     found = spec.workers[name]
     assert isinstance(found, Identity)
     said = worker.greeting(find(registry().workers, name, "worker"), found)
-    return {"sha256": found.sha256, **said, "content": found.content}
+    stated: dict[str, Any] = plain({"sha256": found.sha256, **said, "content": found.content})
+    return stated
 
 
 def header(plan: Plan) -> dict[str, object]:
@@ -159,4 +160,4 @@ def header(plan: Plan) -> dict[str, object]:
 
 def _of_worker(network: Network) -> dict[str, object]:
     extractor = registry().extractors[network.extractor].item
-    return {"worker": network.worker, "ask": extractor.ask} if isinstance(extractor, WorkerExtractor) else {}
+    return {"worker": network.worker, "ask": plain(extractor.ask)} if isinstance(extractor, WorkerExtractor) else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -28,9 +29,10 @@ from benchmark.registry import registry
 from benchmark.request import Request
 from benchmark.rows import ClipVariant
 from benchmark.runs import resume
+from benchmark.validate import validate
 from benchmark.worker import Process
 from benchmark.workers import Identity, Option, Worker, WorkerExtractor, flags, identify
-from tests.make import call, movie, write
+from tests.make import call, environment, movie, write
 
 MEANS = """
 import numpy as np
@@ -164,6 +166,42 @@ def test_caches_never_mix(clips: Path, tmp_path: Path, register: Callable[..., N
         assert first.header["spec_sha256"] != second.header["spec_sha256"]
         with pytest.raises(InputError, match="holds another run"):
             run(cases_file=clips, metrics=[NAME], worker_options=options, out=tmp_path / "first")
+
+
+def test_a_finished_run_is_not_touched(clips: Path, tmp_path: Path, register: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same command again returns the record as it lies there, and no frame goes to a worker."""
+    register(*specs(program(tmp_path), settings={"words": ("yes", "no"), "mean": (0.5,)}))
+    record = run(cases_file=clips, metrics=[NAME], out=tmp_path / "run")
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir() if path.is_file()}
+    monkeypatch.setattr(Process, "score", None)
+    assert run(cases_file=clips, metrics=[NAME], out=tmp_path / "run").scores == record.scores
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir() if path.is_file()}
+    assert {name: after[name] for name in ("run.json", "scores.json", "journal.jsonl")} == {
+        name: before[name] for name in ("run.json", "scores.json", "journal.jsonl")
+    }
+    assert validate(tmp_path / "run") == []
+
+
+def test_it_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    """A harness that is killed leaves neither its worker nor the worker's folder."""
+    code = f"""
+import os, sys
+from pathlib import Path
+from tests.test_worker import process
+import numpy as np
+talk = process(Path({str(tmp_path)!r}), {MEANS!r})
+talk.score({{"times": 1}}, np.zeros((1, 4, 4, 3), np.uint8), None, 3)
+print(talk._child.pid, talk._folder, flush=True)
+os._exit(9)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == 9, done.stderr
+    pid, folder = done.stdout.split()
+    for _ in range(100):
+        if not _alive(int(pid)) and not Path(folder).exists():
+            break
+        time.sleep(0.05)
+    assert (_alive(int(pid)), Path(folder).exists()) == (False, False)
 
 
 def test_resume_from_another_folder(clips: Path, tmp_path: Path, register: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
