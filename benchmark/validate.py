@@ -15,8 +15,8 @@ from benchmark.media import HashCache, sha256_file
 from benchmark.record import HEADER, JOURNAL, SCORES, VALUES, Record, load, read_journal
 from benchmark.registry import find, registry
 from benchmark.request import Request
-from benchmark.rows import ClipVariant
 from benchmark.results import pool
+from benchmark.rows import ClipVariant
 from benchmark.runs import scores_json
 from benchmark.scores import FrameValues
 
