@@ -303,3 +303,64 @@ def test_too_short_a_clip_and_a_wrong_road(tmp_path: Path) -> None:
         cases_file=tmp_path / "cases.toml", metrics=["iqa@qalign", "aes@qalign-video"], worker_options=options, out=tmp_path / "run"
     )
     assert {found["reason"] for found in values(record, "one").values()} == {"too-short"}
+
+
+HUB_CODE = """
+import torch
+from transformers import PretrainedConfig, PreTrainedModel
+
+class TinyConfig(PretrainedConfig):
+    model_type = "tiny_owl"
+    def __init__(self, words=8, **more):
+        super().__init__(**more)
+        self.words = words
+
+class Tiny(PreTrainedModel):
+    config_class = TinyConfig
+    def __init__(self, config):
+        super().__init__(config)
+        self.out = torch.nn.Linear(3, config.words)
+        self.post_init()
+    def forward(self, input_ids, images=None):
+        means = torch.stack([image.mean(dim=(-2, -1)).reshape(-1, 3).mean(0) for image in images])
+        return {"logits": self.out(means)[:, None] * (input_ids != -200).sum(1)[:, None, None]}
+"""
+"""Grades by the mean colour, times the number of words asked."""
+
+
+@pytest.mark.slow
+def test_a_checkpoint_with_code_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not run unless told to; told to, the logits are those of the formula. transformers copies such code into its cache, here the test's own."""
+    safetensors = pytest.importorskip("safetensors.numpy")
+    tokenizers = pytest.importorskip("tokenizers")
+    pytest.importorskip("transformers")
+    licences.accept("q-align", TERMS)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "tiny.py").write_text(HUB_CODE)
+    every = dict.fromkeys(["<unk>", "<s>", *_qalign.LEVELS, *words(EXPECTED["iqa@qalign"].replace("<|image|>", " "))])
+    known = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: number for number, word in enumerate(every)}, unk_token="<unk>"))
+    known.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    known.post_processor = tokenizers.processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    known.save(str(model / "tokenizer.json"))
+    stated = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "unk_token": "<unk>"}
+    (model / "tokenizer_config.json").write_text(json.dumps(stated))
+    auto = {"AutoConfig": "tiny.TinyConfig", "AutoModelForCausalLM": "tiny.Tiny"}
+    (model / "config.json").write_text(
+        json.dumps({"model_type": "tiny_owl", "words": len(every), "auto_map": auto, "architectures": ["Tiny"]})
+    )
+    weight = np.random.default_rng(0).standard_normal((len(every), 3)).astype(np.float32) / 20
+    safetensors.save_file(
+        {"out.weight": weight, "out.bias": np.zeros(len(every), np.float32)}, model / "model.safetensors", {"format": "pt"}
+    )
+    asked: dict[str, Any] = {"cases_file": cases(tmp_path, ("one",)), "metrics": ["iqa@qalign"], "out": tmp_path / "run"}
+    record = run(**asked, worker_options={"qalign-model": str(model)})
+    assert values(record, "one")["iqa@qalign"]["reason"] == "code-missing"
+    asked["out"] = tmp_path / "told"
+    record = run(**asked, worker_options={"qalign-model": str(model), "qalign-trust-model-code": "yes"})
+    pixels = _qalign.preprocess(CLIPS["one"][[0, 25]]).astype(np.float64).mean(axis=(2, 3))
+    count = 1 + len(words(EXPECTED["iqa@qalign"].replace("<|image|>", " ")))
+    scores = _qalign.opinion_score((pixels @ weight[2:7].T.astype(np.float64)) * count)
+    assert values(record, "one")["iqa@qalign"]["value"] == pytest.approx(scores.mean(), rel=1e-5)
+    assert record.header["plan"]["workers"]["q-align"]["content"]["trust"] is True
