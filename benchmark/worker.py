@@ -247,7 +247,8 @@ def running(worker: Worker, identity: Identity, device: str) -> Process:
 
 
 def stop() -> None:
-    """End every worker of this process."""
+    """End every worker of this process, and forget what they said of themselves: the next run asks anew."""
+    _greetings.clear()
     while _running:
         _running.popitem()[1].stop()
 
@@ -255,16 +256,21 @@ def stop() -> None:
 atexit.register(stop)
 
 
-_greetings: dict[tuple[str, str], Mapping[str, Any]] = {}
+_greetings: dict[tuple[str, str], Mapping[str, Any] | Unscored] = {}
 
 
 def greeting(worker: Worker, identity: Identity) -> Mapping[str, Any]:
-    """What the worker's side says of itself: {"name", "python", "packages"}. Raises Unscored; asked once a process."""
+    """What the worker's side says of itself: {"name", "python", "packages"}. Raises Unscored; asked once a run."""
     key = (identity.sha256, identity.python)
     if key not in _greetings:
         process = Process(worker, identity, "cpu")
         try:
             _greetings[key] = process.hello()
+        except Unscored as reason:
+            _greetings[key] = reason
         finally:
             process.stop()
-    return _greetings[key]
+    found = _greetings[key]
+    if isinstance(found, Unscored):
+        raise found
+    return found

@@ -492,11 +492,34 @@ def test_terms_are_accepted_once(clips: Path, tmp_path: Path, register: Callable
     assert (told.code, "You may." in told.err) == (0, False)
     assert licences.accepted("test-worker", "You may. Perhaps.")
     assert not licences.accepted("test-worker", "You may not.")
-    assert "no such" not in told.err
     assert call(capfd, *words, "--accept-licence", "nobody").code == 2
+    licences.file().unlink()
+    assert "licence-not-accepted" in call(capfd, *words[:-1], tmp_path / "third").err
+    told = call(capfd, "resume", tmp_path / "third", "--accept-licence", "test-worker")
+    assert (told.code, "You may." in told.err) == (0, True)
     licences.file().write_text("{")
     with pytest.raises(InputError, match="damaged"):
         licences.accepted("test-worker", "")
+
+
+def test_a_python_that_cannot_be_asked(clips: Path, tmp_path: Path, register: Callable[..., None]) -> None:
+    """One start a run, whatever the number of variants; the reason is the worker's, and the run goes on once it can."""
+    worker_, extractor, _ = specs(program(tmp_path))
+    level = ClipVariant(
+        id="mean", extractor="test-means", score=lambda f: float(f.generated.mean(dtype=np.float64)), summary="s", source="t"
+    )
+    metric = Metric(name="test-level", title="L", higher_is_better=None, variants=(level, replace(level, id="again")))
+    register(worker_, extractor, metric)
+    (tmp_path / "python").write_text(f"#!/bin/sh\necho x >> {tmp_path / 'starts'}\necho broken >&2\nexit 3\n")
+    (tmp_path / "python").chmod(0o755)
+    asked: dict[str, Any] = {"cases_file": clips, "metrics": [NAME, "test-level@again"], "out": tmp_path / "run"}
+    options = {"test-python": str(tmp_path / "python")}
+    rows = run(**asked, worker_options=options).scores
+    assert {(row["reason"], "broken" in row["detail"]) for row in rows} == {("worker-died", True)}
+    assert (tmp_path / "starts").read_text() == "x\n"
+    (tmp_path / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    mended = run(**asked, worker_options=options)
+    assert {case: found["value"] for case, found in values(mended).items()} == expected()
 
 
 def test_seeded_weights_have_no_worker(clips: Path, tmp_path: Path, register: Callable[..., None]) -> None:

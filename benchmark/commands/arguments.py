@@ -119,18 +119,25 @@ def _workers(parser: argparse.ArgumentParser) -> None:
     shown = {"python": "PATH", "program": "FILE", "folder": "DIR", "code": "DIR"}
     workers = [entry.item for entry in registry().workers.values()]
     group = parser.add_argument_group("models in another Python")
-    group.add_argument(
-        "--accept-licence",
-        action="append",
-        default=[],
-        choices=[worker.id for worker in workers if worker.terms],
-        help="accept the terms of a model once; remembered beside your configuration",
-    )
+    licence(group)
     for flag, option in flags(workers).items():
         if option.kind == "yes":
             group.add_argument(f"--{flag}", dest=f"worker {flag}", action="store_const", const="yes", help=option.help)
         else:
             group.add_argument(f"--{flag}", dest=f"worker {flag}", metavar=shown[option.kind], help=option.help)
+
+
+def licence(parser: argparse._ActionsContainer) -> None:
+    """--accept-licence, of the workers that have terms."""
+    from benchmark.registry import registry
+
+    parser.add_argument(
+        "--accept-licence",
+        action="append",
+        default=[],
+        choices=[name for name, entry in registry().workers.items() if entry.item.terms],
+        help="accept the terms of a model once; remembered beside your configuration",
+    )
 
 
 def accept(arguments: argparse.Namespace) -> list[str]:

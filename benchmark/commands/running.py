@@ -41,6 +41,7 @@ def configure(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     resume.add_argument("--offline", action="store_true")
     resume.add_argument("--require", choices=["all"])
     resume.add_argument("--json", action="store_true")
+    shared.licence(resume)
     resume.set_defaults(call=_resume)
 
 
@@ -62,6 +63,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     from benchmark.request import Request
     from benchmark.runs import resume
 
+    _accept(arguments)
     wanted = Request(workers=arguments.workers, pull=arguments.pull, offline=arguments.offline, require_all=arguments.require == "all")
     return _finish(resume(arguments.run, wanted, reporter()), arguments.json)
 

@@ -71,6 +71,7 @@ QWEN = Worker(
     settings={"words": [ASKED["positive"], ASKED["negative"]], "mean": MEAN, "std": STD},
     packages=("numpy", "torch", "transformers", "tokenizers", "peft", "safetensors"),
     licence="Qwen2.5-Omni-7B: Apache-2.0; -3B: Qwen Research License (non-commercial); a LoRA's own",
+    answer=3600.0,
     source="Qwen2.5-Omni (arXiv:2503.20215); the idea: FantasyTalking2's Talking-Critic (arXiv:2508.11255), whose weights are not released",
 )
 OWN = Worker(

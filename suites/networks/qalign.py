@@ -63,6 +63,7 @@ WORKER = Worker(
     packages=("numpy", "torch", "transformers", "tokenizers", "sentencepiece", "accelerate", "safetensors"),
     licence="S-Lab License 1.0 (non-commercial); checkpoint tagged mit",
     terms=TERMS,
+    answer=3600.0,  # 7B on a CPU, all pictures of a clip in one prompt
     source="Wu et al. 2023, arXiv:2312.17090; Q-Future/Q-Align@14dfdff",
 )
 
