@@ -51,13 +51,15 @@ def run(
     backend: str = "torch",
     workers: int = 1,
     max_frames: int = 512,
+    worker_options: Mapping[str, str] | None = None,
     out: FilePath | None = None,
 ) -> Record:
     """Score clips and return the record; arguments are those of `hvbench run`, with `"*"` for every method.
 
     crop, ignore: "x,y,w,h". frames: {name: (first, last + 1)} of the truth. keypoints: folders of npz files, audio: a folder of sounds, by stem.
-    weights: "real" or "seeded". weights_folder: looked in first. backend: "torch", "onnxruntime" (CPU) or "torch-tf32" (GPU). A finished run of the same
-    spec is returned as it is. Raises InputError for input that makes the whole run impossible; single clips that fail stand in the record's journal.
+    weights: "real" or "seeded". weights_folder: looked in first. backend: "torch", "onnxruntime" (CPU) or "torch-tf32" (GPU). worker_options:
+    {"qalign-model": "DIR", ...}, the options of models in another Python (a yes is "yes"). A finished run of the same spec is returned as it is. Raises
+    InputError for input that makes the whole run impossible; single clips that fail stand in the record's journal.
     """
     from benchmark.runs import run as execute
 
@@ -92,6 +94,7 @@ def run(
         backend=backend,
         workers=workers,
         max_frames=max_frames,
+        worker_options=dict(worker_options or {}),
         out=path(out),
     )
     return execute(request).record

@@ -27,12 +27,14 @@ from benchmark.errors import InputError
 from benchmark.features import Node
 from benchmark.model import Extractor, Forward
 from benchmark.paths import write_atomic
-from benchmark.rows import ClipExtractor
+from benchmark.rows import ClipExtractor, GivenExtractor
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TORCH, TF32, ONNX, LITERT = machine.TORCH, machine.TF32, machine.ONNX, machine.LITERT
+WORKER = "worker"
+"""A program in another Python, whose arithmetic is its own reference."""
 OWN_FILES = {"tflite": LITERT, "onnx": ONNX}
 """Format of a graph -> the runtime that runs such files, whatever the run's back end: their arithmetic is their own reference."""
 _Given = TypeVar("_Given")
@@ -143,7 +145,9 @@ def of(extractor: Extractor, backend: str) -> str:
         return OWN_FILES[forms[0]]
     if any(form in OWN_FILES for form in forms):
         return TORCH  # some files bring their own runtime: one arithmetic for the rest, so that one word says it
-    alone = extractor.sound or isinstance(extractor, ClipExtractor)  # on the frames of `probe` no deviation could be measured
+    alone = extractor.sound or isinstance(
+        extractor, ClipExtractor | GivenExtractor
+    )  # on the frames of `probe` no deviation could be measured
     return TORCH if alone or (backend == ONNX and not extractor.exports) else backend
 
 

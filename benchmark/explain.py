@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from benchmark import licences
 from benchmark.errors import InputError
 from benchmark.model import Adapter, FeatureVariant, FrameVariant, Metric, ProtocolSpec, SetVariant, Suite, Variant
 from benchmark.registry import registry
 from benchmark.rows import ClipExtractor, ClipVariant, RegionVariant, extractors
+from benchmark.workers import Worker, WorkerExtractor
 
 
 def listing(kind: str) -> Iterator[str]:
@@ -26,6 +28,8 @@ def listing(kind: str) -> Iterator[str]:
             (name, f"{e.item.summary} [{e.item.status}]" + (f"; needs {e.item.needs}" if e.item.needs else ""))
             for name, e in known.adapters.items()
         ]
+    elif kind == "workers":
+        rows = [(name, f"{e.item.title}; licence {e.item.licence}") for name, e in known.workers.items()]
     else:
         from benchmark import weights
 
@@ -49,7 +53,7 @@ def _first(text: str) -> str:
 
 
 def explain(name: str) -> str:
-    """All that is known of a variant, metric, protocol, suite, adapter or weights file. Raises InputError that lists near names."""
+    """All that is known of a variant, metric, protocol, suite, adapter, weights file or worker. Raises InputError that lists near names."""
     known = registry()
     parts: list[str] = []
     if "@" in name:
@@ -80,6 +84,8 @@ def explain(name: str) -> str:
                 ],
             )
         )
+    if name in known.workers:
+        parts.append(_worker(known.workers[name].item))
     if parts:
         return "\n\n".join(parts)
     import difflib
@@ -91,6 +97,7 @@ def explain(name: str) -> str:
         *known.suites,
         *known.adapters,
         *known.weights,
+        *known.workers,
     ]
     near = difflib.get_close_matches(name, names, n=4, cutoff=0.4)
     raise InputError(
@@ -134,7 +141,13 @@ def _variant(metric: Metric, variant: Variant) -> str:
     if isinstance(variant, FeatureVariant | SetVariant | ClipVariant | RegionVariant):
         used = [registry().extractors[name].item for name in extractors(variant)]
         used += [registry().extractors[item.over].item for item in used if isinstance(item, ClipExtractor)]
-        rows += [("network", f"{item.id} v{item.version}: {item.summary}; weights {', '.join(item.files) or 'none'}") for item in used]
+        for extractor in used:
+            from_where = f"weights {', '.join(extractor.files) or 'none'}"
+            if isinstance(extractor, WorkerExtractor):
+                from_where = f"run by {extractor.worker} in another Python: hvbench explain {extractor.worker}"
+            rows.append(("network", f"{extractor.id} v{extractor.version}: {extractor.summary}; {from_where}"))
+            if isinstance(extractor, WorkerExtractor):
+                rows += [("asked", f"{key}: {value!r}") for key, value in extractor.ask.items()]
     if left_out := getattr(variant, "left_out", ""):
         rows.append(("left out", f"frames without a value are left out and counted: {left_out}"))
     if variant.unverified:
@@ -142,6 +155,23 @@ def _variant(metric: Metric, variant: Variant) -> str:
     protocols = [name for name, e in registry().protocols.items() if f"{metric.name}@{variant.id}" in e.item.variants]
     rows.append(("protocols", ", ".join(protocols)))
     return _lines(f"{metric.name}@{variant.id}", rows)
+
+
+def _worker(item: Worker) -> str:
+    rows = [
+        ("title", item.title),
+        *(("option", f"--{option.flag}: {option.help}" + (" (needed)" if option.key in item.needed else "")) for option in item.options),
+        ("settings", "; ".join(f"{key}: {value!r}" for key, value in item.settings.items())),
+        ("versions of", ", ".join(item.packages)),
+        ("licence", item.licence),
+        ("terms", item.terms and f"{item.terms}\n{_state(item)}"),
+        ("source", item.source),
+    ]
+    return _lines(item.id, rows)
+
+
+def _state(item: Worker) -> str:
+    return "accepted" if licences.accepted(item.id, item.terms) else f"not accepted yet: --accept-licence {item.id}"
 
 
 def _protocol(item: ProtocolSpec) -> str:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from functools import lru_cache, partial
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark import backends, given, machine
-from benchmark.errors import InputError, Unscored
+from benchmark import backends, given
+from benchmark.errors import Unscored
 from benchmark.features import Node, Shards, ShardWriter, feature_key, look, rows_of
+from benchmark.hearing import heard, sounding, track_rate
 from benchmark.live import Pairs
-from benchmark.media import VideoInfo, from_second, read_sound
+from benchmark.loading import Loader, Networks, planned
+from benchmark.media import VideoInfo
 from benchmark.model import REAL, Extractor, FeatureVariant, Forward, Frames, Rect, SetVariant, Source
-from benchmark.plan import Network
 from benchmark.registry import find, registry
 from benchmark.rows import ClipExtractor, ClipVariant, GivenExtractor, Look, RegionVariant, extractors, on_regions
 
@@ -30,46 +28,6 @@ if TYPE_CHECKING:
 
 Resting = SetVariant | FeatureVariant | ClipVariant | RegionVariant
 """Variants that rest on a network's rows."""
-
-
-@dataclass(frozen=True)
-class Networks:
-    """What a worker needs to load networks: their weights as planned, and where features go."""
-
-    planned: Mapping[str, Network] = field(default_factory=dict)
-    mode: str = "real"
-    folder: Path | None = None
-    shards: Path = Path()
-    max_frames: int = 512
-
-
-@lru_cache(maxsize=16)
-def _by_torch(extractor_id: str, mode: str, folder: Path | None, device: str) -> Forward:
-    return backends.load(find(registry().extractors, extractor_id, "extractor"), mode, folder, device)
-
-
-def forward(extractor_id: str, mode: str, folder: Path | None, device: str) -> Forward:
-    """The network by torch in IEEE float32, loaded once a process. Raises Unscored where its weights cannot be had."""
-    network = _by_torch(extractor_id, mode, folder, device)
-    machine.settle_torch()
-    return network
-
-
-@lru_cache(maxsize=16)
-def _behind(network: Network, mode: str, folder: Path | None, device: str, graphs: Path) -> Forward:
-    exact = _by_torch(network.extractor, mode, folder, device)
-    return backends.behind(exact, _planned(network), network.sha256, network.backend, graphs)
-
-
-def forget() -> None:
-    """Drop the loaded networks of this process."""
-    _by_torch.cache_clear()
-    _behind.cache_clear()
-
-
-def _planned(network: Network) -> Extractor:
-    """The extractor with the run's own batch."""
-    return replace(find(registry().extractors, network.extractor, "extractor"), batch=network.batch)
 
 
 @dataclass
@@ -91,6 +49,7 @@ class FeaturePass:
     def __init__(self, networks: Networks, device: str) -> None:
         self.networks = networks
         self.device = device
+        self.loader = Loader(networks, device)
         self.shards = Shards(networks.shards)
         self._sequences: dict[str, _Sequence] = {}
         self._of: dict[tuple[int, str], list[tuple[str, _Sequence | None, _Sequence | None]]] = {}
@@ -122,7 +81,7 @@ class FeaturePass:
                 wanted.setdefault(variant.extractor, []).append((name, variant))
         entry = self._of.setdefault((id(runner), track.view.id), [])
         for extractor_id, variants in wanted.items():
-            extractor = _planned(self.networks.planned[extractor_id])
+            extractor = planned(self.networks.planned[extractor_id])
             live = [(name, v) for name, v in variants if isinstance(v, FeatureVariant | RegionVariant)] if truth is not None else []
             stored = any(isinstance(v, SetVariant | ClipVariant) for _, v in variants)
             both = bool(live) or any(isinstance(v, SetVariant) or (isinstance(v, ClipVariant) and v.paired) for _, v in variants)
@@ -195,11 +154,11 @@ class FeaturePass:
         fps: float | None,
     ) -> Iterator[tuple[str, _Sequence, None]]:
         """Note a second look: what it starts from, and itself."""
-        beneath = _planned(self.networks.planned[extractor.over])
+        beneath = planned(self.networks.planned[extractor.over])
         under = self._sequence(beneath, str(runner.sha256), track.pairing.generated, seen_as, True, False, fps)
         network = self.networks.planned[extractor.id]
-        view = {**seen_as, "over": under.key, "fps": fps, **_sounding(hear)}
-        numerics = machine.numerics(self.device, network.backend)
+        view = {**seen_as, "over": under.key, "fps": fps, **sounding(hear)}
+        numerics = backends.numerics(extractor, self.device, network.backend)
         key = feature_key(extractor, clip=str(runner.sha256), frames=(), view=view, weights=network.sha256, machine=numerics)
         mine = self._sequences.setdefault(key, _Sequence(None, key, 0))
         mine.failed = hear if isinstance(hear, Unscored) else mine.failed
@@ -213,12 +172,12 @@ class FeaturePass:
 
     def loaded(self, extractor_id: str) -> Forward:
         """The network as planned; Unscored where its weights cannot be had."""
-        return self._forward(self.networks.planned[extractor_id])
+        return self.loader.forward(self.networks.planned[extractor_id])
 
     def row_of(self, extractor_id: str, picture: Frames) -> NDArray[np.float32]:
         """(1, d) of one picture (1, h, w, 3). Raises Unscored where the network cannot be had."""
         network = self.networks.planned[extractor_id]
-        return look(_planned(network), self._forward(network))(picture)
+        return look(planned(network), self.loader.forward(network))(picture)
 
     def _look(self, runner: Runner, track: Track, variant: Resting) -> Look | None:
         """What shows a variant's regions to its second network, where it has one. Raises Unscored where that cannot be had."""
@@ -226,9 +185,9 @@ class FeaturePass:
         if second is None:
             return None
         network = self.networks.planned[second]
-        loaded = self._forward(network)
+        loaded = self.loader.forward(network)
         self._seconds.setdefault((id(runner), track.view.id), set()).add(second)
-        return look(_planned(network), loaded)
+        return look(planned(network), loaded)
 
     def _sequence(
         self,
@@ -241,7 +200,7 @@ class FeaturePass:
         fps: float | None,
         hear: NDArray[np.int16] | Unscored | None = None,
     ) -> _Sequence:
-        look = {**look, **_sounding(hear)}
+        look = {**look, **sounding(hear)}
         keep = None
         if extractor.sample is not None and fps is not None:
             keep = np.zeros(len(frames), np.bool_)
@@ -270,7 +229,7 @@ class FeaturePass:
         missing = stored and rows > 0 and sequence.writer is None and not self.shards.has(key)
         if (missing or live) and sequence.node is None:
             try:
-                loaded = self._forward(network)
+                loaded = self.loader.forward(network)
             except Unscored as reason:
                 sequence.failed = reason
                 return sequence
@@ -343,32 +302,14 @@ class FeaturePass:
                         "generated": ours.key,
                         "truth": theirs.key if theirs is not None else None,
                         "rows": ours.rows,
-                        **self._stated(self.networks.planned[extractor_id]),
+                        **self.loader.stated(self.networks.planned[extractor_id]),
                     }
                 )
         for (who, view), names in self._seconds.items():
             for name in sorted(names) if who == id(runner) else ():
-                if stated := self._stated(self.networks.planned[name]):
+                if stated := self.loader.stated(self.networks.planned[name]):
                     found.setdefault(view, {})[on_regions(name)] = {"rows": 0, **stated}
         return found
-
-    def _forward(self, network: Network) -> Forward:
-        found = _behind(network, self.networks.mode, self.networks.folder, self.device, self.shards.folder.parent / "graphs")
-        machine.settle_torch(network.backend)
-        return found
-
-    def _stated(self, network: Network) -> dict[str, float]:
-        """{"deviation": ...} of a network whose arithmetic is not its reference; measured where this machine has not done so yet."""
-        extractor = _planned(network)
-        if network.backend in (backends.TORCH, backends.LITERT) or extractor.script:
-            return {}
-
-        def measure() -> float:
-            exact = _by_torch(network.extractor, self.networks.mode, self.networks.folder, self.device)
-            return backends.deviation(extractor, exact, self._forward(network), network.backend)
-
-        name = backends.identity(extractor, network.sha256, machine.numerics(self.device, network.backend))
-        return {"deviation": backends.stated(self.shards.folder / "deviations" / f"{name}.json", measure)}
 
     def collect(self, runner: Runner, track: Track) -> None:
         """Reasons of failed networks onto the paired variants that needed them."""
@@ -410,46 +351,6 @@ def _feed(sequence: _Sequence, frames: Frames) -> None:
         sequence.node.push(frames)
     except Unscored as reason:
         sequence.failed = reason
-
-
-def track_rate(runner: Runner, truth: VideoInfo | None) -> float | None:
-    """Compared frames a second: they follow the truth in time, whatever the clip's own rate."""
-    assert runner.info is not None
-    rate = truth.fps if truth is not None else runner.source.fps or runner.info.fps
-    return float(rate) if rate else None
-
-
-def _sounding(hear: NDArray[np.int16] | Unscored | None) -> dict[str, str]:
-    """What a sound adds to the key of rows."""
-    return {"sound": hashlib.sha256(np.ascontiguousarray(hear, "<i2").tobytes()).hexdigest()} if isinstance(hear, np.ndarray) else {}
-
-
-def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: str) -> NDArray[np.int16] | Unscored:
-    """The sound from the first compared frame on. Or why there is none.
-
-    first: `clip` = the clip's own, else the case's, which runs with the truth; `case` = the other way round.
-    """
-    assert runner.info is not None
-    if fps is None:
-        return Unscored("fps-unknown", "where its sound belongs cannot be told: --fps NAME=F")
-    rate = Fraction(fps).limit_denominator(100_000)
-    times = track.pairing.truth or track.pairing.generated
-    if times[-1] - times[0] != len(times) - 1:
-        return Unscored(
-            "frames-missing",
-            "a frame in between is left out (the reference?), so the sound would not fit what follows: --reference-frame NAME=0",
-        )
-    try:
-        if runner.info.has_audio and (first == "clip" or job.case.audio is None):
-            own = Fraction(runner.source.fps or runner.info.fps or rate)
-            return from_second(read_sound(runner.info.path), track.pairing.generated[0] / own)
-        if job.case.audio is None:
-            return Unscored("no-audio", "neither the clip nor its case has sound")
-        return from_second(read_sound(job.case.audio), times[0] / rate)
-    except Unscored as reason:
-        return reason
-    except InputError as error:
-        return Unscored(error.code, str(error))
 
 
 def _look(crop: Rect | None, track: Track) -> dict[str, Any]:

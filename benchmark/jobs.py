@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError, Unscored
-from benchmark.feature_pass import Networks
+from benchmark.loading import Networks
 from benchmark.media import VideoInfo
 from benchmark.model import Case, Counted, Source, Unit
 from benchmark.pairing import Pairing

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from benchmark import backends, batches, weights
+from benchmark import backends, batches, weights, worker
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError, Unscored
 from benchmark.model import Extractor, FeatureVariant, FrameVariant, ProtocolSpec, SetVariant, Variant
 from benchmark.registry import find, registry
 from benchmark.rows import ClipExtractor, ClipVariant, OpeningVariant, RegionVariant, extractors
 from benchmark.spec import Spec
+from benchmark.workers import LABEL, Identity, WorkerExtractor
 
 _Kind = TypeVar("_Kind", bound=Variant)
 Unavailable = tuple[str, str]
@@ -49,15 +50,17 @@ class Network:
     sha256: str
     backend: str
     batch: int
+    worker: str | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the pass will do. unavailable: variants that cannot be computed here and why."""
+    """What the pass will do. unavailable: variants that cannot be computed here and why. workers: what runs in another Python, as the header has it."""
 
     views: tuple[View, ...]
     networks: Mapping[str, Network]
     unavailable: Mapping[str, Unavailable]
+    workers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def rules_id(protocol: ProtocolSpec) -> str:
@@ -97,7 +100,8 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
     for key, members in groups.items():
         names = dict.fromkeys(v for p in members for v in spec.variants[p.id] if v not in missing)
         views.append(View(key, members[0], tuple(p.id for p in members), tuple(names)))
-    return Plan(tuple(views), networks, missing)
+    used = dict.fromkeys(network.worker for network in networks.values() if network.worker)
+    return Plan(tuple(views), networks, missing, {name: _worker(name, spec) for name in used})
 
 
 def _needed(extractor: Extractor, spec: Spec, folder: Path | None, known: Mapping[str, Network]) -> dict[str, Network]:
@@ -111,6 +115,8 @@ def _needed(extractor: Extractor, spec: Spec, folder: Path | None, known: Mappin
 
 
 def _network(extractor: Extractor, spec: Spec, folder: Path | None) -> Network:
+    if isinstance(extractor, WorkerExtractor):
+        return _elsewhere(extractor, spec)
     if not extractor.files:
         label, sha256 = "none", "none"
     elif spec.weights == "seeded" and extractor.shapes is None and not extractor.script:
@@ -130,6 +136,26 @@ def _file(name: str, extractor: Extractor, spec: Spec, folder: Path | None) -> t
     return (weights.SEEDED, weights.SEEDED) if drawn else weights.available(name, folder)
 
 
+def _elsewhere(extractor: WorkerExtractor, spec: Spec) -> Network:
+    """A network of a worker: what it is asked and what its side says of itself belong to its hash."""
+    if spec.weights == "seeded":
+        raise Unscored("weights-missing", f"{extractor.worker} runs a checkpoint of your own and cannot be drawn by formula")
+    found = spec.workers[extractor.worker]
+    if isinstance(found, Unscored):
+        raise found
+    whole = hashlib.sha256(canonical([_worker(extractor.worker, spec), extractor.ask]).encode()).hexdigest()
+    return Network(extractor.id, f"{LABEL}-{found.sha256[:8]}", whole, backends.WORKER, extractor.batch, extractor.worker)
+
+
+def _worker(name: str, spec: Spec) -> dict[str, Any]:
+    """What the header says of a worker: its own words, and the contents that decide its numbers."""
+    found = spec.workers[name]
+    assert isinstance(found, Identity)
+    said = worker.greeting(find(registry().workers, name, "worker"), found)
+    stated: dict[str, Any] = plain({"sha256": found.sha256, **said, "content": found.content})
+    return stated
+
+
 def header(plan: Plan) -> dict[str, object]:
     """The plan's part of a run header."""
     return {
@@ -142,7 +168,14 @@ def header(plan: Plan) -> dict[str, object]:
             for v in plan.views
         },
         "networks": {
-            name: {"weights": n.label, "sha256": n.sha256, "backend": n.backend, "batch": n.batch} for name, n in plan.networks.items()
+            name: {"weights": n.label, "sha256": n.sha256, "backend": n.backend, "batch": n.batch, **_of_worker(n)}
+            for name, n in plan.networks.items()
         },
         "unavailable": {name: list(why) for name, why in plan.unavailable.items()},
+        **({"workers": plan.workers} if plan.workers else {}),
     }
+
+
+def _of_worker(network: Network) -> dict[str, object]:
+    extractor = registry().extractors[network.extractor].item
+    return {"worker": network.worker, "ask": plain(extractor.ask)} if isinstance(extractor, WorkerExtractor) else {}

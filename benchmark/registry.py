@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from benchmark import data
 from benchmark.errors import InputError
 from benchmark.model import Adapter, Case, Extractor, Metric, ProtocolSpec, Suite, Variant
+from benchmark.workers import Worker
 
 if TYPE_CHECKING:
     import argparse
@@ -91,6 +92,7 @@ class Registry:
         self.adapters: dict[str, Entry[Adapter]] = {}
         self.verbs: dict[str, Entry[Verb]] = {}
         self.weights: dict[str, Entry[WeightsEntry]] = {}
+        self.workers: dict[str, Entry[Worker]] = {}
 
     def add(self, item: object, origin: str) -> None:
         """Register one spec. Raises InputError when the name is taken, is not lower case, or the object is of no known kind."""
@@ -103,6 +105,7 @@ class Registry:
             (Adapter, self.adapters, "id"),
             (Verb, self.verbs, "name"),
             (WeightsEntry, self.weights, "name"),
+            (Worker, self.workers, "id"),
         ):
             if isinstance(item, kind):
                 if isinstance(item, Metric):

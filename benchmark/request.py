@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+from benchmark.data import plain
 from benchmark.model import Rect
 
 
@@ -44,4 +46,36 @@ class Request:
     workers: int = 1
     require_all: bool = False
     max_frames: int = 512
+    worker_options: Mapping[str, str] = field(default_factory=dict)
     out: Path | None = None
+
+
+def request_to_json(request: Request) -> dict[str, Any]:
+    """The request as plain data, with absolute paths, so that `resume` works from any folder."""
+    data: dict[str, Any] = {}
+    for item in fields(request):
+        value = getattr(request, item.name)
+        if isinstance(value, Path):
+            value = value.absolute()
+        if item.name in ("outputs", "keypoints"):
+            value = {name: path.absolute() for name, path in value.items()}
+        if item.name == "worker_options":
+            value = {flag: str(Path(said).absolute()) if "/" in said or Path(said).is_dir() else said for flag, said in value.items()}
+        data[item.name] = plain(value)
+    return data
+
+
+def request_from_json(data: Mapping[str, Any]) -> Request:
+    """The inverse of request_to_json."""
+    values = dict(data)
+    for name in ("truth", "data", "real", "cases_file", "audio", "weights_folder", "out"):
+        values[name] = Path(values[name]) if values.get(name) else None
+    for name in ("outputs", "keypoints"):
+        values[name] = {key: Path(path) for key, path in values.get(name, {}).items()}
+    for name in ("adapters", "cases", "protocols", "metrics", "seeds"):
+        values[name] = tuple(values[name])
+    for name in ("crops", "ignores"):
+        values[name] = {key: Rect(**rect) for key, rect in values[name].items()}
+    values["fps"] = {key: Fraction(rate) for key, rate in values["fps"].items()}
+    values["ranges"] = {key: tuple(pair) for key, pair in values["ranges"].items()}
+    return Request(**values)

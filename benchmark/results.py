@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError, Unscored
-from benchmark.feature_pass import FeaturePass, track_rate
+from benchmark.feature_pass import FeaturePass
+from benchmark.hearing import track_rate
 from benchmark.jobs import NOT_APPLICABLE, CaseJob, Runner, Track, UnitResult
 from benchmark.media import VideoInfo
 from benchmark.model import REAL, FeatureVariant, FrameVariant

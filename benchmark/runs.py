@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmark import batches, machine, paths, plan, scores, spec, weights
+from benchmark import batches, machine, paths, plan, scores, spec, weights, worker
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError
 from benchmark.execute import executor
-from benchmark.feature_pass import Networks
 from benchmark.jobs import NOT_APPLICABLE, CaseJob, UnitJob, UnitResult
+from benchmark.loading import Networks
 from benchmark.model import REAL, Case, Unit
 from benchmark.record import HEADER, SCHEMA, SCORES, Record, Writer, load, to_text
 from benchmark.registry import registry
-from benchmark.request import Request
+from benchmark.request import Request, request_from_json, request_to_json
 from benchmark.rows import extractors
 from benchmark.spec import Clip, Spec
+from benchmark.workers import Identity
 
 OK, INTERNAL, USAGE, UNSCORED, GATE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes: done; a bug; bad input or usage; something asked for is unscored; a gate said no; interrupted (resumable)."""
@@ -111,6 +112,7 @@ def run(request: Request, reporter: Reporter | None = None) -> Outcome:
                 raise
             finally:
                 reporter.stop()
+                worker.stop()
     return _outcome(load(out), settled, request)
 
 
@@ -178,7 +180,9 @@ def _same_run(out: Path, header: Mapping[str, Any]) -> None:
             )
         return
     old = load(out).header
-    if old["spec_sha256"] != header["spec_sha256"]:
+    # A worker that could not run before and now can is the same run, gone on with.
+    grown = {**header["spec"].get("workers", {}), **old["spec"].get("workers", {})} == header["spec"].get("workers", {})
+    if old["spec_sha256"] != header["spec_sha256"] and not (grown and _without(old["spec"]) == _without(header["spec"])):
         raise InputError(
             "holds another run",
             code="other-run",
@@ -187,6 +191,10 @@ def _same_run(out: Path, header: Mapping[str, Any]) -> None:
             expected=f"spec {header['spec_sha256'][:8]}, the folder has {old['spec_sha256'][:8]}",
             hint="name another --out, or leave it away: every spec has a folder of its own",
         )
+
+
+def _without(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key != "workers"}
 
 
 def _difference(old: Any, new: Any, where: str = "") -> str:
@@ -210,7 +218,14 @@ def _finished(out: Path, header: Mapping[str, Any]) -> Record | None:
         return None
     record = load(out)
     same_plan = record.header["plan"] == header["plan"]
-    return record if record.status == "success" and same_plan and (out / SCORES).exists() else None
+    # What a worker's death or silence left unscored is tried again when the command is.
+    again = any(str(found.get("reason", "")).startswith("worker-") for entry in record.journal.values() for found in _lacking(entry))
+    return record if record.status == "success" and same_plan and not again and (out / SCORES).exists() else None
+
+
+def _lacking(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Features and values of a journal entry, with their reasons where they lack."""
+    return [found for views in (entry["features"], entry["values"]) for view in views.values() for found in view.values()]
 
 
 def _work(settled: Spec, todo: plan.Plan, request: Request, writer: Writer, header: dict[str, Any], reporter: Reporter) -> None:
@@ -273,9 +288,9 @@ def _keep(entry: Mapping[str, Any], shards: Path, todo: plan.Plan) -> bool:
     from benchmark.features import Shards
 
     store = Shards(shards)
-    lacking = [found for views in (entry["features"], entry["values"]) for view in views.values() for found in view.values()]
-    if any(str(found.get("reason", "")).startswith("weights-") for found in lacking):
-        return False  # a file that could not be used may have been mended since
+    lacking = _lacking(entry)
+    if any(str(found.get("reason", "")).startswith(("weights-", "worker-")) for found in lacking):
+        return False  # a file that could not be used may have been mended since, a worker may live longer
     if any(found.get("reason") == "out-of-memory" for found in lacking):
         return False  # with a smaller batch it may fit
     for view in todo.views:
@@ -297,7 +312,8 @@ def _keep(entry: Mapping[str, Any], shards: Path, todo: plan.Plan) -> bool:
 
 
 def _jobs(settled: Spec, todo: plan.Plan, request: Request, out: Path, done: set[Unit]) -> list[CaseJob]:
-    networks = Networks(todo.networks, settled.weights, request.weights_folder, paths.cache_dir() / "features", settled.max_frames)
+    workers = {name: found for name, found in settled.workers.items() if isinstance(found, Identity)}
+    networks = Networks(todo.networks, settled.weights, request.weights_folder, paths.cache_dir() / "features", settled.max_frames, workers)
     threads = max(1, min(4, (os.cpu_count() or 1) // max(1, request.workers)))
     jobs = []
 
@@ -359,39 +375,3 @@ def _outcome(record: Record, settled: Spec, request: Request) -> Outcome:
 
 def _usable(entry: Mapping[str, Any]) -> bool:
     return entry["status"] == "scored" and (not entry["views"] or any("error" not in view for view in entry["views"].values()))
-
-
-# -------------------------------------------------------------------------------------------------- a request in the header
-
-
-def request_to_json(request: Request) -> dict[str, Any]:
-    """The request as plain data, with absolute paths, so that `resume` works from any folder."""
-    data: dict[str, Any] = {}
-    for field in dataclasses.fields(request):
-        value = getattr(request, field.name)
-        if isinstance(value, Path):
-            value = value.absolute()
-        if field.name in ("outputs", "keypoints"):
-            value = {name: path.absolute() for name, path in value.items()}
-        data[field.name] = plain(value)
-    return data
-
-
-def request_from_json(data: Mapping[str, Any]) -> Request:
-    """The inverse of request_to_json."""
-    from fractions import Fraction
-
-    from benchmark.model import Rect
-
-    values = dict(data)
-    for name in ("truth", "data", "real", "cases_file", "audio", "weights_folder", "out"):
-        values[name] = Path(values[name]) if values.get(name) else None
-    for key in ("outputs", "keypoints"):
-        values[key] = {name: Path(path) for name, path in values.get(key, {}).items()}
-    for name in ("adapters", "cases", "protocols", "metrics", "seeds"):
-        values[name] = tuple(values[name])
-    for name in ("crops", "ignores"):
-        values[name] = {key: Rect(**rect) for key, rect in values[name].items()}
-    values["fps"] = {key: Fraction(rate) for key, rate in values["fps"].items()}
-    values["ranges"] = {key: tuple(pair) for key, pair in values["ranges"].items()}
-    return Request(**values)

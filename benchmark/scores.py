@@ -141,7 +141,8 @@ def _row(
             scored[case] = outcomes
     spec = header["spec"]
     if name in plan["unavailable"]:
-        nothing = not spec["real"] and not any(case["truth"] for case in spec["cases"])
+        alone = isinstance(variant, ClipVariant) and not variant.paired  # needs no truth: what it lacks is what it says
+        nothing = not alone and not spec["real"] and not any(case["truth"] for case in spec["cases"])
         reason, detail = (NOT_APPLICABLE, "no truth") if nothing else plan["unavailable"][name]
         reduced, scored, reasons = _Reduced(None, reason=reason, detail=detail), {}, [(reason, detail)] * len(cases)
     elif not scored:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from benchmark import resize
 from benchmark.errors import InputError, Unscored
-from benchmark.feature_pass import FeaturePass, heard, track_rate
+from benchmark.feature_pass import FeaturePass
+from benchmark.hearing import heard, track_rate
 from benchmark.jobs import CaseJob, Cursor, Runner, Track
 from benchmark.media import VideoInfo, decode
 from benchmark.model import Frames

@@ -12,13 +12,14 @@ from typing import Any
 from benchmark import backends, made, paths
 from benchmark import cases as gathering
 from benchmark.data import canonical, plain
-from benchmark.errors import InputError
+from benchmark.errors import InputError, Unscored
 from benchmark.machine import TORCH
 from benchmark.media import HashCache
 from benchmark.model import Adapter, Case, ProtocolSpec, Source, Split, Suite, Unit
 from benchmark.registry import find, registry
 from benchmark.request import Request
 from benchmark.rows import GivenExtractor
+from benchmark.workers import Identity, WorkerExtractor, flags, identify
 
 FORMAT = 1
 """Raised whenever the meaning of a spec changes, so that an old run is never mistaken for a new one."""
@@ -66,6 +67,7 @@ class Spec:
     backend: str
     references: Mapping[str, str]
     sounds: Mapping[str, str] = field(default_factory=dict)
+    workers: Mapping[str, Identity | Unscored] = field(default_factory=dict)
     max_frames: int = 512
     notes: tuple[str, ...] = ()
 
@@ -96,7 +98,11 @@ class Spec:
             "device": self.device.partition(":")[0] + ("" if self.backend == TORCH else f"/{self.backend}"),
             "cases": [self._case_json(case) for case in self.cases],
             "real": {stem: _clip_json(clip) for stem, clip in self.real.items()},
+            **({"workers": self._known_workers()} if self._known_workers() else {}),
         }
+
+    def _known_workers(self) -> dict[str, str]:
+        return {name: found.sha256 for name, found in self.workers.items() if isinstance(found, Identity)}
 
     def _case_json(self, case: Case) -> dict[str, Any]:
         truth = self.truths.get(case.id)
@@ -225,6 +231,7 @@ def resolve(request: Request, hashes: HashCache | None = None, say: Callable[[st
         device=request.device,
         backend=request.backend,
         max_frames=request.max_frames,
+        workers=_workers(request, variants, hashes),
         references={case.id: hashes.sha256(case.reference) for case in found.cases if case.reference and case.reference.exists()},
         sounds={case.id: hashes.sha256(case.audio) for case in found.cases if case.audio and case.audio.exists()},
         notes=tuple(notes),
@@ -258,6 +265,27 @@ def _reads_files(name: str) -> bool:
     """Does this variant rest on rows that come with the data?"""
     entry = registry().extractors.get(getattr(registry().variant(name)[1], "extractor", ""))
     return entry is not None and isinstance(entry.item, GivenExtractor)
+
+
+def _workers(request: Request, variants: Mapping[str, tuple[str, ...]], hashes: HashCache) -> dict[str, Identity | Unscored]:
+    """{worker: what will run, or why it cannot} of the workers that the variants need."""
+    known = registry()
+    options = flags(entry.item for entry in known.workers.values())
+    for flag in request.worker_options:
+        if flag not in options:
+            raise InputError(
+                "no worker has this option", code="usage", found=f"--{flag}", expected=", ".join(f"--{one}" for one in options)
+            )
+    found: dict[str, Identity | Unscored] = {}
+    for name in dict.fromkeys(v for each in variants.values() for v in each):
+        entry = known.extractors.get(getattr(known.variant(name)[1], "extractor", ""))
+        if entry is not None and isinstance(entry.item, WorkerExtractor) and entry.item.worker not in found:
+            worker = find(known.workers, entry.item.worker, "worker")
+            try:
+                found[worker.id] = identify(worker, request.worker_options, hashes)
+            except Unscored as reason:
+                found[worker.id] = reason
+    return found
 
 
 def _known(protocol: ProtocolSpec) -> tuple[str, ...]:

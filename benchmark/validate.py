@@ -16,6 +16,7 @@ from benchmark.record import HEADER, JOURNAL, SCORES, VALUES, Record, load, read
 from benchmark.registry import find, registry
 from benchmark.request import Request
 from benchmark.results import pool
+from benchmark.rows import ClipVariant
 from benchmark.runs import scores_json
 from benchmark.scores import FrameValues
 
@@ -66,9 +67,12 @@ def _frames(record: Record) -> list[str]:
             for name, stored in values.items():
                 if "value" not in stored:
                     continue
+                variant = registry().variant(name)[1]
                 try:
-                    again = pool(frames.of(unit, view, name), registry().variant(name)[1])
-                except (KeyError, Unscored):
+                    again = pool(frames.of(unit, view, name), variant)
+                except (KeyError, Unscored) as error:
+                    if isinstance(error, KeyError) and isinstance(variant, ClipVariant):
+                        continue  # a single value for a clip has none by frame
                     again = {"value": None}
                 if any(stored[key] != again.get(key) for key in stored):
                     where = f"{unit.adapter} {unit.case} {name}"

@@ -44,14 +44,11 @@ def entry(name: str) -> WeightsEntry:
     return find(registry().weights, name, "weights entry")
 
 
-def how_to_get(name: str) -> str:
+def how_to_get(item: WeightsEntry) -> str:
     """What to type for a file that is not here or is not the one."""
-    item = entry(name)
-    return (
-        f"hvbench weights pull {name}"
-        if not item.given
-        else f"{item.file} is your own to choose: hvbench weights import FOLDER, or --weights FOLDER"
-    )
+    if item.given:
+        return f"{item.file} is your own to choose: hvbench weights import FOLDER, or --weights FOLDER"
+    return f"hvbench weights pull {item.name}" if item.urls else f"{item.file}: hvbench weights import FOLDER, or --weights FOLDER"
 
 
 def users(name: str) -> list[str]:
@@ -181,7 +178,7 @@ def _broken(item: WeightsEntry, path: Path, error: BaseException) -> InputError:
         code="weights-broken",
         path=path,
         found=next(iter(str(error).splitlines()), type(error).__name__)[:200],
-        hint=how_to_get(item.name),
+        hint=how_to_get(item),
     )
 
 
@@ -206,7 +203,7 @@ def state_for(
     try:
         located = locate(item, folder)
         if located is None:
-            raise Unscored("weights-missing", how_to_get(name))
+            raise Unscored("weights-missing", how_to_get(entry(name)))
         tensors = load(item, located)
         if rename is not None:
             tensors = dict(rename(tensors))
@@ -255,7 +252,7 @@ def script_for(name: str, folder: Path | None = None) -> Any:
     try:
         located = locate(item, folder)
         if located is None:
-            raise Unscored("weights-missing", how_to_get(name))
+            raise Unscored("weights-missing", how_to_get(entry(name)))
         graph = load_script(item, located)
         adopt(item, located)
         return graph
@@ -270,7 +267,7 @@ def available(name: str, folder: Path | None = None) -> tuple[str, str]:
     except InputError as error:
         raise Unscored("weights-unusable", str(error)) from error
     if located is None:
-        raise Unscored("weights-missing", how_to_get(name))
+        raise Unscored("weights-missing", how_to_get(entry(name)))
     return located.origin, located.sha256
 
 

@@ -86,7 +86,7 @@ def drawn(_drawn: Path) -> Path:
 @pytest.fixture
 def register() -> Iterator[Callable[..., None]]:
     """register(SPEC, ...) adds specs to the registry of this process for one test."""
-    from benchmark import feature_pass
+    from benchmark import loading
     from benchmark.registry import registry
 
     known = registry()
@@ -96,10 +96,20 @@ def register() -> Iterator[Callable[..., None]]:
             known.add(item, ORIGIN)
 
     yield add
-    for table in (known.metrics, known.extractors, known.protocols, known.suites, known.makers, known.adapters, known.verbs, known.weights):
+    for table in (
+        known.metrics,
+        known.extractors,
+        known.protocols,
+        known.suites,
+        known.makers,
+        known.adapters,
+        known.verbs,
+        known.weights,
+        known.workers,
+    ):
         for name in [name for name, entry in table.items() if entry.origin == ORIGIN]:
             del table[name]  # type: ignore[attr-defined]
-    feature_pass.forget()
+    loading.forget()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -115,9 +115,53 @@ def scoring(parser: argparse.ArgumentParser) -> None:
     machine.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the cases (default 1)")
     machine.add_argument("--pull", action="store_true", help="fetch missing weights first")
     machine.add_argument("--offline", action="store_true", help="never ask the network")
+    _workers(parser)
     group = parser.add_argument_group("result")
     group.add_argument("--out", type=Path, metavar="RUN", help="run directory (default runs/<suite>-<spec>)")
     group.add_argument("--json", action="store_true", help="scores as JSON on standard output and nothing else there")
+
+
+def _workers(parser: argparse.ArgumentParser) -> None:
+    """The options that registered workers declare."""
+    from benchmark.registry import registry
+    from benchmark.workers import flags
+
+    shown = {"python": "PATH", "program": "FILE", "folder": "DIR", "code": "DIR"}
+    workers = [entry.item for entry in registry().workers.values()]
+    group = parser.add_argument_group("models in another Python")
+    licence(group)
+    for flag, option in flags(workers).items():
+        if option.kind == "yes":
+            group.add_argument(f"--{flag}", dest=f"worker {flag}", action="store_const", const="yes", help=option.help)
+        else:
+            group.add_argument(f"--{flag}", dest=f"worker {flag}", metavar=shown[option.kind], help=option.help)
+
+
+def licence(parser: argparse._ActionsContainer) -> None:
+    """--accept-licence, of the workers that have terms."""
+    from benchmark.registry import registry
+
+    parser.add_argument(
+        "--accept-licence",
+        action="append",
+        default=[],
+        choices=[name for name, entry in registry().workers.items() if entry.item.terms],
+        help="accept the terms of a model once; remembered beside your configuration",
+    )
+
+
+def accept(arguments: argparse.Namespace) -> list[str]:
+    """Remember the licences accepted on the command line; returns what was accepted, for the user to see."""
+    from benchmark import licences
+    from benchmark.registry import registry
+
+    said = []
+    for name in arguments.accept_licence:
+        worker = registry().workers[name].item
+        if not licences.accepted(name, worker.terms):
+            licences.accept(name, worker.terms)
+            said.append(f"accepted the terms of {name}, kept in {licences.file()}:\n{worker.terms}")
+    return said
 
 
 def request(arguments: argparse.Namespace) -> Request:
@@ -158,6 +202,9 @@ def request(arguments: argparse.Namespace) -> Request:
         require_all=get("require") == "all",
         max_frames=get("max_frames") or 512,
         out=get("out"),
+        worker_options={
+            key.partition(" ")[2]: str(value) for key, value in vars(arguments).items() if key.startswith("worker ") and value is not None
+        },
     )
 
 

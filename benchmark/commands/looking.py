@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-KINDS = ("suites", "metrics", "protocols", "adapters", "weights")
+KINDS = ("suites", "metrics", "protocols", "adapters", "weights", "workers")
 
 
 def configure(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -41,6 +41,7 @@ def configure(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     resume.add_argument("--offline", action="store_true")
     resume.add_argument("--require", choices=["all"])
     resume.add_argument("--json", action="store_true")
+    shared.licence(resume)
     resume.set_defaults(call=_resume)
 
 
@@ -49,13 +50,20 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if arguments.dry_run:
         return _plan(arguments)
+    _accept(arguments)
     return _finish(run(shared.request(arguments), reporter()), arguments.json)
+
+
+def _accept(arguments: argparse.Namespace) -> None:
+    for text in shared.accept(arguments):
+        print(text, file=sys.stderr)
 
 
 def _resume(arguments: argparse.Namespace) -> int:
     from benchmark.request import Request
     from benchmark.runs import resume
 
+    _accept(arguments)
     wanted = Request(workers=arguments.workers, pull=arguments.pull, offline=arguments.offline, require_all=arguments.require == "all")
     return _finish(resume(arguments.run, wanted, reporter()), arguments.json)
 
@@ -78,6 +86,7 @@ def _finish(outcome: Outcome, as_json: bool) -> int:
 def _plan(arguments: argparse.Namespace) -> int:
     from benchmark.plan_text import describe
 
+    _accept(arguments)
     for line in describe(shared.request(arguments)):
         print(line)
     return 0

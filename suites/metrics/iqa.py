@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from benchmark.model import Metric
 from suites.metrics._niqe import NIQE
+from suites.metrics._qalign import QUALITY
 
-SPEC = Metric(name="iqa", title="IQA", higher_is_better=True, variants=(NIQE,))
+SPEC = Metric(name="iqa", title="IQA", higher_is_better=True, variants=(*QUALITY, NIQE))

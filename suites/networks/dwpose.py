@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmark.errors import Unscored
 from benchmark.machine import THREADS
 from benchmark.model import Extractor, Frames
-from benchmark.weights import how_to_get
+from benchmark.weights import entry, how_to_get
 from suites.metrics._frames import levels
 from suites.people import _rtmpose, _yolox
 from suites.people._dwpose_rows import PERSONS, WIDTH, pack
@@ -52,7 +52,7 @@ def session(name: str, graph: bytes, wanted: tuple[int, ...], device: str) -> An
         len(found) == 1 and len(found[0]) == 4 and all(isinstance(a, str) or a in (b, None) for a, b in zip(found[0], wanted, strict=True))
     )
     if not fits:
-        raise Unscored("weights-unusable", f"{name} takes {found}, expected one input {wanted}: {how_to_get(name)}")
+        raise Unscored("weights-unusable", f"{name} takes {found}, expected one input {wanted}: {how_to_get(entry(name))}")
     return made
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import Unscored
 from benchmark.model import Extractor
-from benchmark.weights import how_to_get
+from benchmark.weights import entry, how_to_get
 from suites.networks._mediapipe import Faces
 from suites.networks.dwpose import session
 from suites.networks.mediapipe import preprocess
@@ -35,7 +35,7 @@ def embedder(graph: bytes, device: str) -> Embed:
         pixels = ((face.astype(np.float32) - 127.5) / 127.5).transpose(2, 0, 1)[None]
         found: NDArray[np.float32] = np.asarray(net.run(None, {name: np.ascontiguousarray(pixels)})[0], np.float32)
         if found.shape != (1, LENGTH):
-            raise Unscored("weights-unusable", f"{NAME} gives {found.shape}, expected (1, {LENGTH}): {how_to_get(NAME)}")
+            raise Unscored("weights-unusable", f"{NAME} gives {found.shape}, expected (1, {LENGTH}): {how_to_get(entry(NAME))}")
         return found.reshape(LENGTH)
 
     embed(np.zeros((SIDE, SIDE, 3), np.uint8))  # a wrong file is told before any frame

@@ -124,7 +124,7 @@ def lpips(generated: Path, truth: Path) -> float:
 
 def fvd(generated: Path, truth: Path) -> float:
     """DisCo's: every window of 16 frames of every clip, from its files."""
-    from benchmark.feature_pass import forward
+    from benchmark.loading import forward
     from benchmark.registry import registry
 
     network = timed(forward("i3d-disco-windows", "seeded", None, "cpu"))
@@ -160,8 +160,8 @@ def frame_metrics(generated: Path, truth: Path) -> dict[str, float]:
 
 def bare(sides: tuple[Path, Path]) -> dict[str, float]:
     """Seconds of decoding every clip once, and of this package's forwards on all their inputs."""
-    from benchmark.feature_pass import forward
     from benchmark.features import Node
+    from benchmark.loading import forward
     from benchmark.media import decode, probe
     from benchmark.registry import registry
 

@@ -15,8 +15,8 @@ import pytest
 
 from benchmark import backends, machine
 from benchmark.evaluate import evaluate
-from benchmark.feature_pass import Networks
 from benchmark.jobs import CaseJob, UnitJob
+from benchmark.loading import Networks
 from benchmark.media import decode, probe
 from benchmark.model import Case, FeatureVariant, Source, Unit
 from benchmark.plan import Network, View, rules_id

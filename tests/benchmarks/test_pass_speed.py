@@ -15,8 +15,8 @@ import pytest
 
 from benchmark import resize
 from benchmark.evaluate import evaluate
-from benchmark.feature_pass import Networks
 from benchmark.jobs import CaseJob, UnitJob, UnitResult
+from benchmark.loading import Networks
 from benchmark.media import decode, probe
 from benchmark.model import Case, FrameVariant, Source, Unit
 from benchmark.plan import View, rules_id

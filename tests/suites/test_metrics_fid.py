@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 import benchmark
 from benchmark import statistics
 from benchmark.errors import InputError, Unscored
-from benchmark.feature_pass import forward
 from benchmark.features import Node
+from benchmark.loading import forward
 from benchmark.media import decode, probe
 from benchmark.model import Extractor, Forward, Metric, SetVariant
 from benchmark.record import Record

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from benchmark import statistics, weights
 from benchmark.api import run
 from benchmark.errors import InputError, Unscored
-from benchmark.feature_pass import forward
 from benchmark.features import Node, rows_of, windows
+from benchmark.loading import forward
 from benchmark.media import decode, probe, write_png
 from benchmark.model import Extractor, SetVariant
 from benchmark.record import Record

@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from benchmark.feature_pass import forward
 from benchmark.features import Node, rows_of, windows
+from benchmark.loading import forward
 from benchmark.model import Extractor, Metric, SetVariant
 from benchmark.registry import registry
 from benchmark.resize import bicubic_unclipped
