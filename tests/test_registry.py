@@ -16,7 +16,7 @@ from benchmark.commands.looking import KINDS
 from benchmark.errors import InputError
 from benchmark.model import Adapter, FeatureVariant, FrameVariant, Metric, SetVariant, Suite, Variant
 from benchmark.registry import Registry, find, registry
-from benchmark.rows import ClipVariant, RegionVariant
+from benchmark.rows import ClipVariant, OpeningVariant, RegionVariant, extractors
 
 
 def metric(name: str = "zz", *ids: str) -> Metric:
@@ -191,9 +191,9 @@ def test_every_variant_says_what_it_is_and_where_from(name: str, variant: Varian
     assert len(variant.summary.split()) >= 5
     assert len(variant.source) >= 10
     resting = FeatureVariant | SetVariant | ClipVariant | RegionVariant
-    assert isinstance(variant, FrameVariant | resting)
-    if isinstance(variant, resting):
-        extractor = registry().extractors[variant.extractor].item
+    assert isinstance(variant, FrameVariant | OpeningVariant | resting)
+    assert bool(extractors(variant)) == isinstance(variant, resting)
+    for extractor in (registry().extractors[one].item for one in extractors(variant)):
         assert extractor.summary
         assert extractor.source
         assert set(extractor.files) <= set(registry().weights)

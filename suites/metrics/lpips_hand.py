@@ -15,8 +15,9 @@ from suites.metrics.lpips import distance
 from suites.people._regions import Rule, around
 
 SIDE = 64
-"""Pixels a side of every cut. LPIPS depends on the size it sees and AlexNet takes nothing below 31, so hands near and far are shown alike; drawn and
-filmed hands are 20 to 120 pixels large at a short side of 512. One size also keeps the network's input shape, and with it the bits, constant."""
+"""Pixels a side of every cut. LPIPS depends on the size it sees and AlexNet takes nothing below 31, so hands near and far are shown alike: at a short side
+of 512 the boxes of drawn hands are 29 to 60 pixels large on whole dancers (median 41) and 97 to 205 in close views (median 175). One size also keeps
+the network's input shape, and with it the bits, constant."""
 RULES: tuple[Rule, ...] = ("box", "union")
 
 

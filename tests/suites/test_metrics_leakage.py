@@ -140,6 +140,19 @@ def test_against_the_cases_picture(truth: bool, tmp_path: Path) -> None:
     assert rounded < 0.5 < start
 
 
+def test_a_methods_own_frame_comes_before_the_cases_picture(tmp_path: Path) -> None:
+    """The case has a black picture, and one method says that it was given the truth's frame 3 instead."""
+    frames = movie(3)
+    for name in ("truth", "a", "b"):
+        write(tmp_path / name / "one.mkv", frames)
+    given = cases(tmp_path, np.zeros((64, 64, 3), np.uint8), True, "a", "b")
+    text = given["cases_file"].read_text()
+    given["cases_file"].write_text(text + "outputs.a.reference_frame = 3\n")
+    run(**given, out=tmp_path / "run")
+    expected = rms(frames[0].astype(float), frames[3].astype(float)), rms(frames[0].astype(float), np.zeros(frames.shape[1:]))
+    assert [row(tmp_path / "run", name, "leakage@rmse0")["value"] for name in ("a", "b")] == pytest.approx(expected, rel=1e-12)
+
+
 def test_a_picture_of_another_shape(tmp_path: Path) -> None:
     """One of the two was cropped: nothing says which part belongs where."""
     frames = movie(3)
