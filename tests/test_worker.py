@@ -182,16 +182,22 @@ def test_a_finished_run_is_not_touched(clips: Path, tmp_path: Path, register: Ca
     assert validate(tmp_path / "run") == []
 
 
-def test_it_ends_with_whoever_started_it(tmp_path: Path) -> None:
-    """A harness that is killed leaves neither its worker nor the worker's folder."""
+@pytest.mark.parametrize("busy", [False, True])
+def test_it_ends_with_whoever_started_it(busy: bool, tmp_path: Path) -> None:
+    """A harness that is killed leaves neither its worker nor the worker's folder, not even one in the middle of an answer."""
+    slow = MEANS.replace("        assert", "        import time; time.sleep(60 * ask['busy'])\n        assert")
     code = f"""
 import os, sys
 from pathlib import Path
 from tests.test_worker import process
 import numpy as np
-talk = process(Path({str(tmp_path)!r}), {MEANS!r})
-talk.score({{"times": 1}}, np.zeros((1, 4, 4, 3), np.uint8), None, 3)
+import threading
+talk = process(Path({str(tmp_path)!r}), {slow!r})
+talk.score({{"times": 1, "busy": 0}}, np.zeros((1, 4, 4, 3), np.uint8), None, 3)
 print(talk._child.pid, talk._folder, flush=True)
+if {busy}:
+    threading.Timer(0.5, os._exit, (9,)).start()
+    talk.score({{"times": 1, "busy": 1}}, np.zeros((1, 4, 4, 3), np.uint8), None, 3)
 os._exit(9)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False)
