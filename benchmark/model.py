@@ -204,10 +204,9 @@ class Extractor:
     gets {name: state}. shapes: {tensor name: shape} the network is built from. rename(tensors): the file's names -> those of `shapes` (a prefix
     stripped, a classifier left out); of several files, both by file: {name: function}. build(state, device): state is {tensor name: float32 array}
     -> a Forward. script: graphs are among the weights (TorchScript, TensorFlow Lite, ONNX: the catalogue's format says which), run only where the
-    catalogue pins the hash or leaves the file to the user; for these `build` gets the module or the bytes. exports: `build` gives a
-    backends.TorchForward whose input has one shape, so that onnxruntime can run it. dimension: d. sound: the Forward takes (batch, sound), int16
-    samples at 16 kHz from the first compared frame on: of the clip, else of its case, or the other way round. store: features go to shards.
-    version: raised whenever code changes a bit of the result; it is part of every feature's key.
+    catalogue pins the hash or leaves the file to the user; for these `build` gets the module or the bytes. exports: `build` gives a backends.TorchForward
+    whose input has one shape, so that onnxruntime can run it. dimension: d. sound: the Forward takes (batch, sound), int16 samples at 16 kHz from the first
+    compared frame on: of the clip, else of its case, or the other way round. store: features go to shards. version: raised when a bit of a result changes.
     """
 
     id: str
