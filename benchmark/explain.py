@@ -217,6 +217,7 @@ def _suite(item: Suite) -> str:
         ("version", str(item.version)),
         ("protocols", ", ".join(f"{p} (default)" if p == item.default_protocol else p for p in item.protocols)),
         ("layout", f"ROOT/{item.layout}" if item.layout else ""),
+        ("sounds", f"ROOT/{item.audio}" if item.audio else ""),
     ]
     for split in item.splits:
         cases = f" [{len(split.cases)} cases]" if split.cases else ""

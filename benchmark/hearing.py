@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError, Unscored
-from benchmark.media import VideoInfo, from_second, read_sound
+from benchmark.media import Sound, VideoInfo, from_second, read_sound
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
+
+SILENT = 3
+"""Of 32767: what a lossy codec leaves of silence (80 dB below full scale)."""
+FULL, CLIPPED = 32767, 0.001
+"""A sample at full scale, and the share of such that is worth a note."""
 
 
 def track_rate(runner: Runner, truth: VideoInfo | None) -> float | None:
@@ -43,14 +50,31 @@ def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: 
             "frames-missing",
             "a frame in between is left out (the reference?), so the sound would not fit what follows: --reference-frame NAME=0",
         )
+    own = runner.info.has_audio and (first == "clip" or job.case.audio is None)
+    path = runner.info.path if own else job.case.audio
+    if path is None:
+        return Unscored("no-audio", "neither the clip nor its case has sound")
+    start = track.pairing.generated[0] / Fraction(runner.source.fps or runner.info.fps or rate) if own else times[0] / rate
     try:
-        if runner.info.has_audio and (first == "clip" or job.case.audio is None):
-            own = Fraction(runner.source.fps or runner.info.fps or rate)
-            return from_second(read_sound(runner.info.path), track.pairing.generated[0] / own)
-        if job.case.audio is None:
-            return Unscored("no-audio", "neither the clip nor its case has sound")
-        return from_second(read_sound(job.case.audio), times[0] / rate)
+        state = path.stat()
+        samples = from_second(_read(path, state.st_mtime_ns, state.st_size), start)
     except Unscored as reason:
         return reason
     except InputError as error:
         return Unscored(error.code, str(error))
+    except OSError as error:
+        return Unscored("unreadable", f"{path}: {error}")
+    peak = int(np.abs(samples.astype(np.int32)).max(initial=0))
+    if peak <= SILENT:
+        return Unscored("silent-audio", f"{path.name}: no sample is louder than {peak} of 32767")
+    clipped = float((np.abs(samples.astype(np.int32)) >= FULL).mean())
+    note = f"{path}: its sound is clipped, {clipped:.1%} of the samples are at full scale"
+    if clipped >= CLIPPED and note not in runner.notes:
+        runner.notes.append(note)
+    return samples
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, changed: int, size: int) -> Sound:
+    """A file's sound, decoded once for all metrics and views of a clip; another state of the file is another call."""
+    return read_sound(path)

@@ -369,9 +369,6 @@ class Adapter:
     status: str = "ready"
 
 
-# ----------------------------------------------------------------------------------------------------------------- scores
-
-
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """One row of scores.json. value is None exactly where `reason` says why. n_clips counts scored clips, n_failed the ones asked for but unscored."""

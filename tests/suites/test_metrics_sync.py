@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import wave
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -207,7 +208,7 @@ def test_the_original_pipelines_run_to_a_reason(tmp_path: Path) -> None:
 
 @pytest.mark.real_weights
 def test_active_speaker_of_a_drawn_face(weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real weights throughout: the run's number is that of the parts put together by hand, and silence scores below speech."""
+    """Real weights throughout: the run's number is that of the parts put together by hand, and silence has none."""
     folder = tmp_path / "weights"
     folder.mkdir()
     for path in (weights_folder / "mediapipe_tflite" / "face_detection_short_range.tflite", weights_folder / "asd" / "light_asd_AVA.model"):
@@ -230,4 +231,43 @@ def test_active_speaker_of_a_drawn_face(weights_folder: Path, tmp_path: Path, mo
     expected = speaking(_light_asd.build(state, "cpu"), crops(list(clip), boxes), samples[: 50 * 640])
     assert one["facts"]["tracks"][0]["scored"] == len(expected) == 49
     assert one["value"] == pytest.approx(expected.astype(np.float64).mean(), abs=1e-4)
-    assert two["value"] < one["value"] - 1
+    assert two["reason"] == "silent-audio"
+
+
+def test_sounds_that_are_wrong_or_only_strange(tmp_path: Path) -> None:
+    """Silence and a text file have their own reasons; clipped sound is scored and noted; 8 and 48 kHz, two channels and a sound that is too long are scored
+    like the same sound at 16 kHz, within what resampling leaves."""
+    clip = movie(1, 24, 40, 40)
+    samples = waveform(24 * 640)
+    wave48 = np.repeat(samples, 3)
+    sounds: dict[str, tuple[NDArray[np.int16], int, int]] = {
+        "plain": (samples, 16_000, 1),
+        "silent": (np.full(24 * 640, 2, np.int16), 16_000, 1),
+        "clipped": (np.clip(samples.astype(np.int32) * 40, -32768, 32767).astype(np.int16), 16_000, 1),
+        "longer": (np.concatenate([samples, samples]), 16_000, 1),
+        "stereo": (np.stack([wave48, wave48], axis=1).ravel(), 48_000, 2),
+        "slow": (samples[::2].copy(), 8_000, 1),
+    }
+    lines = ["format = 1", 'suite = "tiktok"']
+    for name, (values, rate, channels) in sounds.items():
+        with wave.open(str(tmp_path / f"{name}.wav"), "wb") as file:
+            file.setnchannels(channels)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes(values.astype("<i2").tobytes())
+    (tmp_path / "text.wav").write_text("no sound at all")
+    for name in (*sounds, "text"):
+        write(tmp_path / "m" / f"{name}.mkv", clip, rate=25)
+        lines += ["[[case]]", f'id = "{name}"', f'audio = "{name}.wav"', f'outputs = {{ m = {{ path = "m/{name}.mkv" }} }}']
+    (tmp_path / "cases.toml").write_text("\n".join(lines))
+    record = run(cases_file=tmp_path / "cases.toml", metrics=[NAMES[1]], weights="seeded", out=tmp_path / "run")
+    found = {name: scored(record, name)[NAMES[1]] for name in (*sounds, "text")}
+    assert found["silent"]["reason"] == "silent-audio"
+    assert found["text"]["reason"] == "bad-audio"
+    assert "text.wav" in found["text"]["detail"]
+    assert "value" in found["clipped"]
+    assert any("clipped" in note for note in record.journal[Unit("m", "clipped")]["notes"])
+    assert record.journal[Unit("m", "plain")]["notes"] == []
+    assert found["longer"]["value"] == found["plain"]["value"]
+    for name in ("stereo", "slow"):
+        assert found[name]["value"] == pytest.approx(found["plain"]["value"], rel=0.05)
