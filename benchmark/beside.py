@@ -12,12 +12,15 @@ KEYPOINTS = ".npz"
 
 
 def of(where: Path, clip: Path) -> Path:
-    """The keypoints of a clip: `where` itself where it is a file, else STEM.npz in it, whether that is there or not. InputError for what is not there
-    at all."""
+    """The keypoints of a clip: `where` itself where it is a file, else STEM.npz or STEM.pose.npz in it, whether that is there or not. InputError for what
+    is not there at all."""
     if not where.exists():
         raise InputError("the folder of keypoints does not exist", code="absent", path=where, expected="a folder of STEM.npz, or one file")
     stem = clip.name if clip.is_dir() else clip.stem
-    return where if where.is_file() else where / f"{stem}{KEYPOINTS}"
+    if where.is_file():
+        return where
+    other = where / f"{stem}.pose{KEYPOINTS}"
+    return other if other.is_file() else where / f"{stem}{KEYPOINTS}"
 
 
 def sounds(folder: Path) -> dict[str, Path]:

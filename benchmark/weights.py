@@ -48,7 +48,7 @@ def how_to_get(item: WeightsEntry) -> str:
     """What to type for a file that is not here or is not the one."""
     if item.given:
         return f"{item.file} is your own to choose: hvbench weights import FOLDER, or --weights FOLDER"
-    return f"hvbench weights pull {item.name}" if item.urls else f"{item.file}: hvbench weights import FOLDER, or --weights FOLDER"
+    return f"hvbench weights pull {item.name}"
 
 
 def users(name: str) -> list[str]:

@@ -228,7 +228,7 @@ def test_every_suite_holds_together(name: str) -> None:
     assert item.fallback is None or registry().suites[item.fallback].item.make is not None, "a fallback needs no data"
     assert item.make is None or item.make in registry().makers
     assert set(item.adapters) <= set(registry().adapters)
-    assert "{case}" in item.layout or item.make
+    assert "{case}" in item.layout or "{case}" in item.audio or item.make
     for split in item.splits:
         assert split.summary
         assert len(set(split.cases)) == len(split.cases)

@@ -224,6 +224,45 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         run(**ready(tmp_path), keypoints={"m": tmp_path / "nowhere"}, out=tmp_path / "run")
 
 
+def test_drawn_people_by_their_exact_keypoints(drawn: Path, tmp_path: Path) -> None:
+    """hkv of the drawn clips themselves against NumPy on the exact points that are seen; akd of equal clips is 0; blurred hands cost PSNR in the boxes of the
+    exact hands and nothing beside them, which the re-encoded truth does not tell apart; the truth's own pose file is taken without being named."""
+    names = ["hkv@given-px512", "akd@given-px512", "psnr-hand@given-box"]
+    record = run(
+        suite="tiktok",
+        truth=drawn,
+        outputs={"m": drawn},
+        keypoints={"m": drawn, "truth": drawn},
+        cases=("dance-00", "dance-01"),
+        metrics=names,
+        out=tmp_path / "run",
+    )
+    for case in ("dance-00", "dance-01"):
+        with np.load(drawn / f"{case}.pose.npz") as file:
+            points, visible = file["keypoints"].astype(np.float64) * 2, file["visible"]  # 256 pixels to 512
+        found = values(record, case)
+        spread = []
+        for rows in (range(91, 112), range(112, 133)):
+            kept = [row for row in rows if visible[:, row].sum() >= 8]
+            if kept:
+                spread.append(np.mean([points[visible[:, row], row].var(axis=0).sum() for row in kept]))
+        assert found["hkv@given-px512"]["value"] == pytest.approx(np.mean(spread), rel=1e-4)
+        assert found["akd@given-px512"]["value"] == 0
+        assert found["psnr-hand@given-box"]["reason"] == "no-hand-or-identical"
+
+    made = run(
+        suite="tiktok-embedded",
+        adapters=("blur-hands",),
+        cases=("dance-00",),
+        metrics=["psnr-hand@given-box", "psnr@float", "akd@given-px512"],
+        out=tmp_path / "made",
+    )
+    (entry,) = made.journal.values()
+    blurred = next(iter(entry["values"].values()))
+    assert blurred["psnr-hand@given-box"]["value"] < blurred["psnr@float"]["value"] - 5
+    assert blurred["akd@given-px512"]["reason"] == "no-keypoints"
+
+
 @pytest.mark.footage
 def test_a_published_clip_with_its_keypoints(footage: Path, tmp_path: Path) -> None:
     """A UBC Fashion clip with DWPose's points: against NumPy on the file itself."""

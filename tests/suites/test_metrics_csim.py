@@ -176,20 +176,20 @@ def test_the_users_file_is_run_and_remembered(tmp_path: Path) -> None:
     """A file without a published hash: recorded once it has parsed; another one is then refused by name, a broken one never locks the place."""
     path = tmp_path / entry().file
     with pytest.raises(Unscored) as missing:
-        weights.script_for(NAME, "real", tmp_path)
+        weights.script_for(NAME, tmp_path)
     assert missing.value.reason == "weights-missing"
     assert all(word in missing.value.detail for word in ("face_embedding.onnx", "hvbench weights import", "your own"))
     path.write_bytes(b"no graph")
     with pytest.raises(Unscored, match="does not parse as onnx"):
-        weights.script_for(NAME, "real", tmp_path)
+        weights.script_for(NAME, tmp_path)
     path.write_bytes(network())
-    assert weights.script_for(NAME, "real", tmp_path) == network()
+    assert weights.script_for(NAME, tmp_path) == network()
     digest = hashlib.sha256(network()).hexdigest()
     assert weights.available(NAME, tmp_path) == ("first-use", digest)
     assert json.loads((cache_dir() / "weights" / "first-use.json").read_text()) == {NAME: digest}
     path.write_bytes(network(length=600))
     with pytest.raises(Unscored, match=digest):
-        weights.script_for(NAME, "real", tmp_path)
+        weights.script_for(NAME, tmp_path)
 
 
 def test_only_an_onnx_file_can_be_given(tmp_path: Path) -> None:

@@ -163,8 +163,12 @@ def test_each_file_is_read_by_its_format(register: Register, tmp_path: Path) -> 
     assert set(backends.numerics(mixed, "cpu", machine.TORCH)) - set(machine.numerics("cpu")) == {"onnxruntime", "onnxscript"}
     with pytest.raises(Unscored, match="other shape x"):
         backends.load(replace(mixed, shapes={"zz-a": lambda: {"x": (3, 2)}}), "real", tmp_path, "cpu")
+    backends.load(replace(mixed, rename=None), "seeded", tmp_path, "cpu")
+    assert seen["zz-c"] == program
+    assert set(seen["zz-a"]) == {"x"}
+    assert not np.array_equal(seen["zz-a"]["x"], np.ones((2, 3)))
     with pytest.raises(Unscored, match="weights-missing"):
-        backends.load(mixed, "seeded", tmp_path, "cpu")
+        backends.load(mixed, "seeded", tmp_path / "elsewhere", "cpu")
 
 
 def test_files_of_one_kind_keep_their_keys() -> None:
@@ -176,12 +180,14 @@ def test_files_of_one_kind_keep_their_keys() -> None:
             assert backends.numerics(extractor.item, "cpu", backend) == machine.numerics("cpu", backend)
 
 
-def test_rehearsal_says_that_there_is_no_formula() -> None:
+def test_a_rehearsal_needs_the_graph() -> None:
+    """SAM and RAFT are drawn by formula, YOLOX is a graph and must be there."""
+
     class Spec:
         weights, device, backend = "seeded", "cpu", "torch"
 
     for extractor in SPEC:
-        with pytest.raises(Unscored, match="cannot be drawn"):
+        with pytest.raises(Unscored, match="hvbench weights pull dwpose-yolox-l"):
             plan._network(extractor, Spec(), None)  # type: ignore[arg-type]
         assert [weights.entry(name).format for name in extractor.files] == ["torch", "torch", "onnx"]
 
