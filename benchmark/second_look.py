@@ -16,7 +16,7 @@ from benchmark.errors import InputError, Unscored
 from benchmark.feature_pass import FeaturePass
 from benchmark.hearing import heard, track_rate
 from benchmark.jobs import CaseJob, Cursor, Runner, Track
-from benchmark.media import VideoInfo, decode
+from benchmark.media import VideoInfo, decode, decode_ahead
 from benchmark.model import Frames
 from benchmark.rows import Again, ClipExtractor
 
@@ -65,7 +65,7 @@ def _frames(runner: Runner, track: Track, chunk: int) -> Iterator[Frames]:
     """The compared frames of a clip, decoded again."""
     assert runner.info is not None
     wanted = iter(track.pairing.generated)
-    with closing(decode(runner.info, crop=runner.source.crop, chunk=chunk)) as chunks:
+    with closing(decode_ahead(decode(runner.info, crop=runner.source.crop, chunk=chunk))) as chunks:
         cursor = Cursor(chunks)
         while part := list(islice(wanted, chunk)):
             yield resize.to_size(cursor.take(part, part[-1]), track.size, track.view.rules.size.filter)

