@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark import resize
+from benchmark.batches import too_large
 from benchmark.errors import InputError, Unscored
 from benchmark.feature_pass import FeaturePass
 from benchmark.hearing import heard, track_rate
@@ -26,10 +27,12 @@ def look_again(features: FeaturePass, runner: Runner, job: CaseJob, truth: Video
     for track in runner.tracks:
         for extractor, mine, under in features.looks(runner, track):
             mine.failed = mine.failed or under.failed
-            if mine.failed is not None or runner.error is not None or features.shards.has(mine.key):
+            if mine.failed is not None or runner.error is not None:
                 continue
             try:
-                _look(features, extractor, mine.key, under.key, runner, track, job, truth)
+                if not features.shards.has(mine.key):
+                    _look(features, extractor, mine.key, under.key, runner, track, job, truth)
+                mine.rows = len(features.shards.load(mine.key))
             except Unscored as reason:
                 mine.failed = reason
             except InputError as error:
@@ -53,11 +56,27 @@ def _look(
     if isinstance(sound, Unscored):
         raise sound
     forward = cast("Callable[[Again], NDArray[np.float32]]", features.loaded(extractor.id))
-    rows = forward(Again(features.shards.load(under), partial(_frames, runner, track, job.chunk), sound, track.size, fps))
+    try:
+        rows = forward(Again(features.shards.load(under), partial(_frames, runner, track, job.chunk), sound, track.size, fps))
+    except (MemoryError, RuntimeError) as error:
+        if (reason := too_large(error, extractor.id, 1)) is None:
+            raise
+        raise reason from error
+    if rows.ndim != 2 or rows.shape[1] != extractor.dimension:
+        raise InputError(
+            "a second look gives other rows than it says",
+            code="plugin",
+            found=f"{extractor.id}: {rows.shape}",
+            expected=f"(k, {extractor.dimension})",
+        )
     if not np.isfinite(rows).all():
         raise Unscored("nan-features", f"{extractor.id} gives non-finite features")
     writer = features.shards.writer(key, len(rows), extractor.dimension)
-    writer(rows)
+    try:
+        writer(rows)
+    except BaseException:
+        writer.abandon()
+        raise
     writer.close()
 
 
