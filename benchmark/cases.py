@@ -67,7 +67,15 @@ def _check_names(request: Request, outputs: Mapping[str, object]) -> None:
                     expected=", ".join(sorted(allowed)),
                 )
     for name in outputs:
-        if name in (TRUTH, REAL, ANY) or name != name.lower() or not name or any(c in name for c in " @:/\\=*"):
+        if name in (TRUTH, REAL, ANY):
+            raise InputError(
+                "this name stands for something else",
+                code="bad-id",
+                found=repr(name),
+                expected=f"a method's own name; {TRUTH}, {REAL} and {ANY} are taken by options such as --crop",
+                hint=f"--outputs {name if name != ANY else 'all'}-clips={request.outputs.get(name, 'DIR')}",
+            )
+        if name != name.lower() or not name or any(c in name for c in " @:/\\=*"):
             raise InputError(
                 "a method's name is lower case, without space, @, :, /, = or *",
                 code="bad-id",

@@ -30,6 +30,21 @@ def track_rate(runner: Runner, truth: VideoInfo | None) -> float | None:
     return float(rate) if rate else None
 
 
+def track_times(runner: Runner, track: Track, truth: VideoInfo | None) -> NDArray[np.float64] | None:
+    """(n,) seconds from the first to each compared frame, of the clip whose rate `track_rate` gives; None where they are even."""
+    info = runner.info if truth is None else truth
+    assert info is not None
+    if not info.variable or info.times is None:
+        return None
+    shown = [info.times[frame] for frame in track.pairing.truth or track.pairing.generated]
+    return np.array([float(time - shown[0]) for time in shown])
+
+
+def timing(times: NDArray[np.float64] | None) -> dict[str, str]:
+    """What uneven times add to the key of rows."""
+    return {} if times is None else {"times": hashlib.sha256(np.ascontiguousarray(times, "<f8").tobytes()).hexdigest()}
+
+
 def sounding(hear: NDArray[np.int16] | Unscored | None) -> dict[str, str]:
     """What a sound adds to the key of rows."""
     return {"sound": hashlib.sha256(np.ascontiguousarray(hear, "<i2").tobytes()).hexdigest()} if isinstance(hear, np.ndarray) else {}
@@ -54,7 +69,9 @@ def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: 
     path = runner.info.path if own else job.case.audio
     if path is None:
         return Unscored("no-audio", "neither the clip nor its case has sound")
-    start = track.pairing.generated[0] / Fraction(runner.source.fps or runner.info.fps or rate) if own else times[0] / rate
+    start = (
+        _shown(runner.info, track.pairing.generated[0], Fraction(runner.source.fps or runner.info.fps or rate)) if own else times[0] / rate
+    )
     try:
         state = path.stat()
         samples = from_second(_read(path, state.st_mtime_ns, state.st_size), start)
@@ -72,6 +89,11 @@ def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: 
     if clipped >= CLIPPED and note not in runner.notes:
         runner.notes.append(note)
     return samples
+
+
+def _shown(info: VideoInfo, frame: int, rate: Fraction) -> Fraction:
+    """When a clip shows a frame, in seconds from its first."""
+    return info.times[frame] if info.variable and info.times is not None else frame / rate
 
 
 @lru_cache(maxsize=2)

@@ -15,7 +15,7 @@ from benchmark import resize
 from benchmark.batches import too_large
 from benchmark.errors import InputError, Unscored
 from benchmark.feature_pass import FeaturePass
-from benchmark.hearing import heard, track_rate
+from benchmark.hearing import heard, track_rate, track_times
 from benchmark.jobs import CaseJob, Cursor, Runner, Track
 from benchmark.media import VideoInfo, decode
 from benchmark.model import Frames
@@ -57,7 +57,8 @@ def _look(
         raise sound
     forward = cast("Callable[[Again], NDArray[np.float32]]", features.loaded(extractor.id))
     try:
-        rows = forward(Again(features.shards.load(under), partial(_frames, runner, track, job.chunk), sound, track.size, fps))
+        frames, times = partial(_frames, runner, track, job.chunk), track_times(runner, track, truth)
+        rows = forward(Again(features.shards.load(under), frames, sound, track.size, fps, times))
     except (MemoryError, RuntimeError) as error:
         if (reason := too_large(error, extractor.id, 1)) is None:
             raise

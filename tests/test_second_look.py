@@ -73,8 +73,8 @@ def looker(register: Register) -> Looker:
     below = Extractor(id="zz-level", version=1, dimension=1, batch=1, preprocess=lambda f: f, build=lambda state, device: level, **common)
     register(
         below,
-        ClipExtractor(id="zz-bright", version=1, dimension=3, over="zz-level", build=made, **common),
-        ClipExtractor(id="zz-heard", version=1, dimension=3, over="zz-level", sound="case", build=made, **common),
+        ClipExtractor(id="zz-bright", version=1, dimension=3, over="zz-level", build=made, **common),  # type: ignore[arg-type]  # takes Again, not a batch
+        ClipExtractor(id="zz-heard", version=1, dimension=3, over="zz-level", sound="case", build=made, **common),  # type: ignore[arg-type]  # takes Again, not a batch
         Metric(
             name="zz",
             title="zz",
@@ -180,21 +180,22 @@ Look = Callable[[Again], NDArray[np.float32]]
 
 def watcher(register: Register, look: Look, **more: Any) -> None:
     """`zz@count` and `zz@told` rest on this look at every clip; what it starts from is each frame's level."""
-    common: dict[str, Any] = {"summary": "a test's", "source": "here"}
+    common: dict[str, Any] = {"summary": "a test's", "source": "here", "build": lambda state, device: level}
+    mine: dict[str, Any] = {**common, "build": lambda state, device: look, **more}
 
     def refuse(found: Found) -> Facts:
         raise Unscored("not-told", "nothing to say")
 
     register(
-        Extractor(id="zz-level", version=1, dimension=1, batch=1, preprocess=lambda f: f, build=lambda state, device: level, **common),
-        ClipExtractor(id="zz-look", version=1, dimension=3, over="zz-level", build=lambda state, device: look, **{**common, **more}),
+        Extractor(id="zz-level", version=1, dimension=1, batch=1, preprocess=lambda f: f, **common),
+        ClipExtractor(id="zz-look", version=1, dimension=3, over="zz-level", **mine),
         Metric(
             name="zz",
             title="zz",
             higher_is_better=None,
             variants=(
-                ClipVariant(id="count", extractor="zz-look", score=lambda found: float(len(found.generated)), **common),
-                ClipVariant(id="told", extractor="zz-look", score=lambda found: 1.0, tell=refuse, **common),
+                ClipVariant(id="count", extractor="zz-look", score=lambda found: float(len(found.generated)), summary="s", source="s"),
+                ClipVariant(id="told", extractor="zz-look", score=lambda found: 1.0, tell=refuse, summary="s", source="s"),
             ),
         ),
     )
