@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmark import backends, given
 from benchmark.errors import Unscored
 from benchmark.features import Node, Shards, ShardWriter, feature_key, look, rows_of
-from benchmark.hearing import heard, sounding, timing, track_rate, track_times
+from benchmark.hearing import heard, out_of_step, sounding, timing, track_rate, track_times
 from benchmark.live import Pairs
 from benchmark.loading import Loader, Networks, planned
 from benchmark.media import VideoInfo
@@ -92,6 +92,8 @@ class FeaturePass:
             seen_as = _look(runner.source.crop, track)
             hear = heard(runner, track, job, fps, extractor.sound) if extractor.sound else None
             if isinstance(extractor, ClipExtractor):
+                if isinstance(hear, np.ndarray):
+                    hear = out_of_step(runner, track, job, fps, extractor.sound) or hear
                 entry += self._second(extractor, runner, track, seen_as, hear, fps, timing(track_times(runner, track, truth)))
                 continue
             theirs = None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import InputError, Unscored
 from benchmark.media import Sound, VideoInfo, from_second, read_sound
+from benchmark.model import TimeRule
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
@@ -21,6 +22,8 @@ SILENT = 3
 """Of 32767: what a lossy codec leaves of silence (80 dB below full scale)."""
 FULL, CLIPPED = 32767, 0.001
 """A sample at full scale, and the share of such that is worth a note."""
+EQUAL = TimeRule(rule="equal").tolerance
+"""Relative difference of two frame rates that are one."""
 
 
 def track_rate(runner: Runner, truth: VideoInfo | None) -> float | None:
@@ -65,7 +68,7 @@ def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: 
             "frames-missing",
             "a frame in between is left out (the reference?), so the sound would not fit what follows: --reference-frame NAME=0",
         )
-    own = runner.info.has_audio and (first == "clip" or job.case.audio is None)
+    own = _own(runner, job, first)
     path = runner.info.path if own else job.case.audio
     if path is None:
         return Unscored("no-audio", "neither the clip nor its case has sound")
@@ -89,6 +92,24 @@ def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: 
     if clipped >= CLIPPED and note not in runner.notes:
         runner.notes.append(note)
     return samples
+
+
+def _own(runner: Runner, job: CaseJob, first: str) -> bool:
+    """Is it the clip's own sound that is heard?"""
+    assert runner.info is not None
+    return runner.info.has_audio and (first == "clip" or job.case.audio is None)
+
+
+def out_of_step(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: str) -> Unscored | None:
+    """Why sound and frames do not keep step: frames compared one by one whatever their rates follow the truth in time, the clip's own sound does not."""
+    assert runner.info is not None
+    mine = runner.info.fps
+    if track.pairing.rates != "ignored" or not fps or not mine or abs(float(mine) / fps - 1) <= EQUAL or not _own(runner, job, first):
+        return None
+    return Unscored(
+        "fps-mismatch",
+        f"frame by frame at {fps:g} a second beside sound of a clip at {float(mine):g}: --protocol strict-1-retime, or --fps NAME=F",
+    )
 
 
 def _shown(info: VideoInfo, frame: int, rate: Fraction) -> Fraction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from benchmark.registry import registry
 from benchmark.request import Request
 from benchmark.rows import Again, ClipExtractor, ClipVariant, Facts, Found, RegionVariant
 from suites.embedded._speech import write_wav
+from tests.clips import write_video
 from tests.make import Study, movie, row, study, write
 
 Register = Callable[..., None]
@@ -292,3 +294,53 @@ def test_what_is_told_may_refuse(two: Study, register: Register, tmp_path: Path)
         assert value(entry, "zz@told")["reason"] == "not-told"
         assert value(entry, "zz@count")["value"] == 24
         assert next(iter(entry["features"].values()))["zz-look"]["rows"] == 24
+
+
+# --------------------------------------------------------------------------------------------------------- when frames are shown
+
+
+def test_uneven_frames_have_their_times(register: Register, tmp_path: Path) -> None:
+    """Milliseconds as they were written, and another key than that of even frames; a rate that the user names makes them even."""
+    stamps = [i * 40 + (i % 2) * 15 for i in range(12)]
+    looks: list[Again] = []
+
+    def look(again: Again) -> NDArray[np.float32]:
+        looks.append(again)
+        return everything(again)
+
+    watcher(register, look)
+    (tmp_path / "a").mkdir()
+    write_video(tmp_path / "a" / "one.mp4", movie(1, 12), options={"crf": "8"}, stamps=stamps, time_base=Fraction(1, 1000))
+    for folder, fps in (("uneven", {}), ("even", {"a": 25})):
+        run(suite="tiktok", outputs={"a": tmp_path / "a"}, metrics=["zz@count"], fps=fps, out=tmp_path / folder)
+    uneven, even = looks
+    assert uneven.times == pytest.approx([stamp / 1000 for stamp in stamps], abs=1e-9)
+    assert even.times is None
+    assert even.fps == 25
+
+
+@pytest.mark.parametrize("sound", ["clip", "case"])
+def test_frame_by_frame_at_another_rate(sound: str, two: Study, register: Register, tmp_path: Path) -> None:
+    """A protocol that ignores rates shows a clip of 30 a second at the truth's 25: sound that is the clip's own would run away from it, that of the case
+    does not. With the rate corrected by hand both are heard."""
+    watcher(register, everything, sound=sound)
+    for case in two.cases:
+        (source,) = (two.root / "a").glob(f"{case}.*")
+        frames = np.concatenate(list(decode(probe(source))))
+        source.unlink()
+        write_video(two.root / "a" / f"{case}.mp4", frames, rate=Fraction(30), audio=True)
+        (two.root / "sound").mkdir(exist_ok=True)
+        write_wav(two.root / "sound" / f"{case}.wav", np.arange(24 * 640, dtype=np.int16))
+    request: dict[str, Any] = {
+        "suite": "tiktok",
+        "outputs": {"a": two.root / "a"},
+        "truth": two.root / "truth",
+        "audio": two.root / "sound",
+    }
+    for folder, fps in (("as-it-is", {}), ("corrected", {"a": 25})):
+        run(**request, protocols=["disco-2024"], metrics=["zz@count"], fps=fps, out=tmp_path / folder)
+        said = row(tmp_path / folder, "a", "zz@count")
+        if sound == "clip" and not fps:
+            assert said["reason"] == "fps-mismatch"
+        else:
+            assert said["value"] == 24
