@@ -145,9 +145,8 @@ def of(extractor: Extractor, backend: str) -> str:
         return OWN_FILES[forms[0]]
     if any(form in OWN_FILES for form in forms):
         return TORCH  # some files bring their own runtime: one arithmetic for the rest, so that one word says it
-    alone = extractor.sound or isinstance(
-        extractor, ClipExtractor | GivenExtractor
-    )  # on the frames of `probe` no deviation could be measured
+    # On the frames of `probe` no deviation could be measured.
+    alone = extractor.exact or extractor.sound or isinstance(extractor, ClipExtractor | GivenExtractor)
     return TORCH if alone or (backend == ONNX and not extractor.exports) else backend
 
 
@@ -201,7 +200,7 @@ def probe(count: int) -> NDArray[np.uint8]:
 
 
 def deviation(extractor: Extractor, exact: Forward, other: Forward, backend: str) -> float:
-    """Largest difference of the two networks' features on the frames of `probe`, as a part of the largest feature."""
+    """Largest difference of the two networks' features on the frames of `probe`, as a part of the largest feature; as it is where all are 0."""
     frames = probe(extractor.window or max(16, extractor.minimum))
     rows = []
     for network, arithmetic in ((exact, TORCH), (other, backend)):
@@ -211,7 +210,7 @@ def deviation(extractor: Extractor, exact: Forward, other: Forward, backend: str
             node.push(frames)
             node.finish()
         rows.append(np.concatenate(found).astype(np.float64))
-    return float(np.abs(rows[1] - rows[0]).max() / np.abs(rows[0]).max())
+    return float(np.abs(rows[1] - rows[0]).max() / (np.abs(rows[0]).max() or 1.0))
 
 
 def stated(path: Path, measure: Callable[[], float]) -> float:

@@ -54,13 +54,28 @@ def _check_names(request: Request, outputs: Mapping[str, object]) -> None:
         ("--reference-frame", request.reference_frames),
         ("--keypoints", request.keypoints),
     ):
+        # Keypoints lie beside finished clips: a clip that is yet to be made has none, and one folder cannot belong to all methods.
+        allowed = {*outputs, TRUTH} if option == "--keypoints" else known
         for name in names:
-            if name not in known:
+            if name not in allowed:
                 raise InputError(
-                    f"{option} names a method that is not in this run", code="unknown-name", found=name, expected=", ".join(sorted(known))
+                    f"{option} names a method that is not in this run"
+                    if name not in known
+                    else f"{option} takes finished outputs or truth",
+                    code="unknown-name",
+                    found=name,
+                    expected=", ".join(sorted(allowed)),
                 )
     for name in outputs:
-        if name in (TRUTH, REAL, ANY) or name != name.lower() or not name or any(c in name for c in " @:/\\=*"):
+        if name in (TRUTH, REAL, ANY):
+            raise InputError(
+                "this name stands for something else",
+                code="bad-id",
+                found=repr(name),
+                expected=f"a method's own name; {TRUTH}, {REAL} and {ANY} are taken by options such as --crop",
+                hint=f"--outputs {name if name != ANY else 'all'}-clips={request.outputs.get(name, 'DIR')}",
+            )
+        if name != name.lower() or not name or any(c in name for c in " @:/\\=*"):
             raise InputError(
                 "a method's name is lower case, without space, @, :, /, = or *",
                 code="bad-id",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmark import backends, given
 from benchmark.errors import Unscored
 from benchmark.features import Node, Shards, ShardWriter, feature_key, look, rows_of
-from benchmark.hearing import heard, sounding, track_rate
+from benchmark.hearing import heard, out_of_step, sounding, timing, track_rate, track_times
 from benchmark.live import Pairs
 from benchmark.loading import Loader, Networks, planned
 from benchmark.media import VideoInfo
@@ -92,7 +92,9 @@ class FeaturePass:
             seen_as = _look(runner.source.crop, track)
             hear = heard(runner, track, job, fps, extractor.sound) if extractor.sound else None
             if isinstance(extractor, ClipExtractor):
-                entry += self._second(extractor, runner, track, seen_as, hear, fps)
+                if isinstance(hear, np.ndarray):
+                    hear = out_of_step(runner, track, job, fps, extractor.sound) or hear
+                entry += self._second(extractor, runner, track, seen_as, hear, fps, timing(track_times(runner, track, truth)))
                 continue
             theirs = None
             if isinstance(extractor, GivenExtractor):
@@ -152,12 +154,13 @@ class FeaturePass:
         seen_as: Mapping[str, Any],
         hear: NDArray[np.int16] | Unscored | None,
         fps: float | None,
+        uneven: Mapping[str, str],
     ) -> Iterator[tuple[str, _Sequence, None]]:
         """Note a second look: what it starts from, and itself."""
         beneath = planned(self.networks.planned[extractor.over])
         under = self._sequence(beneath, str(runner.sha256), track.pairing.generated, seen_as, True, False, fps)
         network = self.networks.planned[extractor.id]
-        view = {**seen_as, "over": under.key, "fps": fps, **sounding(hear)}
+        view = {**seen_as, "over": under.key, "fps": fps, **uneven, **sounding(hear)}
         numerics = backends.numerics(extractor, self.device, network.backend)
         key = feature_key(extractor, clip=str(runner.sha256), frames=(), view=view, weights=network.sha256, machine=numerics)
         mine = self._sequences.setdefault(key, _Sequence(None, key, 0))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import InputError, Unscored
 from benchmark.media import Sound, VideoInfo, from_second, read_sound
+from benchmark.model import TimeRule
 
 if TYPE_CHECKING:
     from benchmark.jobs import CaseJob, Runner, Track
@@ -21,6 +22,8 @@ SILENT = 3
 """Of 32767: what a lossy codec leaves of silence (80 dB below full scale)."""
 FULL, CLIPPED = 32767, 0.001
 """A sample at full scale, and the share of such that is worth a note."""
+EQUAL = TimeRule(rule="equal").tolerance
+"""Relative difference of two frame rates that are one."""
 
 
 def track_rate(runner: Runner, truth: VideoInfo | None) -> float | None:
@@ -28,6 +31,21 @@ def track_rate(runner: Runner, truth: VideoInfo | None) -> float | None:
     assert runner.info is not None
     rate = truth.fps if truth is not None else runner.source.fps or runner.info.fps
     return float(rate) if rate else None
+
+
+def track_times(runner: Runner, track: Track, truth: VideoInfo | None) -> NDArray[np.float64] | None:
+    """(n,) seconds from the first to each compared frame, of the clip whose rate `track_rate` gives; None where they are even."""
+    info = runner.info if truth is None else truth
+    assert info is not None
+    if not info.variable or info.times is None:
+        return None
+    shown = [info.times[frame] for frame in track.pairing.truth or track.pairing.generated]
+    return np.array([float(time - shown[0]) for time in shown])
+
+
+def timing(times: NDArray[np.float64] | None) -> dict[str, str]:
+    """What uneven times add to the key of rows."""
+    return {} if times is None else {"times": hashlib.sha256(np.ascontiguousarray(times, "<f8").tobytes()).hexdigest()}
 
 
 def sounding(hear: NDArray[np.int16] | Unscored | None) -> dict[str, str]:
@@ -50,11 +68,13 @@ def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: 
             "frames-missing",
             "a frame in between is left out (the reference?), so the sound would not fit what follows: --reference-frame NAME=0",
         )
-    own = runner.info.has_audio and (first == "clip" or job.case.audio is None)
+    own = _own(runner, job, first)
     path = runner.info.path if own else job.case.audio
     if path is None:
         return Unscored("no-audio", "neither the clip nor its case has sound")
-    start = track.pairing.generated[0] / Fraction(runner.source.fps or runner.info.fps or rate) if own else times[0] / rate
+    start = (
+        _shown(runner.info, track.pairing.generated[0], Fraction(runner.source.fps or runner.info.fps or rate)) if own else times[0] / rate
+    )
     try:
         state = path.stat()
         samples = from_second(_read(path, state.st_mtime_ns, state.st_size), start)
@@ -72,6 +92,29 @@ def heard(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: 
     if clipped >= CLIPPED and note not in runner.notes:
         runner.notes.append(note)
     return samples
+
+
+def _own(runner: Runner, job: CaseJob, first: str) -> bool:
+    """Is it the clip's own sound that is heard?"""
+    assert runner.info is not None
+    return runner.info.has_audio and (first == "clip" or job.case.audio is None)
+
+
+def out_of_step(runner: Runner, track: Track, job: CaseJob, fps: float | None, first: str) -> Unscored | None:
+    """Why sound and frames do not keep step: frames compared one by one whatever their rates follow the truth in time, the clip's own sound does not."""
+    assert runner.info is not None
+    mine = runner.info.fps
+    if track.pairing.rates != "ignored" or not fps or not mine or abs(float(mine) / fps - 1) <= EQUAL or not _own(runner, job, first):
+        return None
+    return Unscored(
+        "fps-mismatch",
+        f"frame by frame at {fps:g} a second beside sound of a clip at {float(mine):g}: --protocol strict-1-retime, or --fps NAME=F",
+    )
+
+
+def _shown(info: VideoInfo, frame: int, rate: Fraction) -> Fraction:
+    """When a clip shows a frame, in seconds from its first."""
+    return info.times[frame] if info.variable and info.times is not None else frame / rate
 
 
 @lru_cache(maxsize=2)

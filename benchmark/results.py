@@ -77,15 +77,16 @@ def _score_clip(runner: Runner, track: Track, job: CaseJob, truth: VideoInfo | N
             shown = features.row_of(variant.extractor, reference_of(runner, job, truth)) if variant.reference else None
             found = Found(ours, theirs if variant.paired else None, track.size, track_rate(runner, truth), shown)
             scored = variant.score(found)
+            facts = None if variant.tell is None else variant.tell(found)
         except (InputError, Unscored) as error:
             track.reasons[name] = error if isinstance(error, Unscored) else Unscored(error.code, str(error))
             continue
-        if variant.tell is not None:
-            track.facts[name] = variant.tell(found)
-        if isinstance(scored, float):
-            track.clip_values[name] = scored
+        if facts is not None:
+            track.facts[name] = facts
+        if np.ndim(scored) == 0:
+            track.clip_values[name] = float(scored)
         else:
-            track.parts[name] = [scored]
+            track.parts[name] = [np.asarray(scored)]
 
 
 def _clip_value(track: Track, name: str, result: UnitResult) -> Mapping[str, Any]:

@@ -56,7 +56,7 @@ class Facts:
 class Again:
     """A clip at hand once more, after the pass. rows: (n, d) of the extractor underneath, one a compared frame. frames: the compared frames in order,
     some at a time, as often as it is called. sound: int16 at 16 kHz from the first compared frame on, None where it was not asked for. size: (width,
-    height). fps: compared frames a second.
+    height). fps: compared frames a second, on average. times: (n,) seconds from the first to each compared frame, None where they are even.
     """
 
     rows: Rows
@@ -64,6 +64,7 @@ class Again:
     sound: NDArray[np.int16] | None
     size: tuple[int, int]
     fps: float
+    times: NDArray[np.float64] | None = None
 
 
 def _unchanged(frames: Frames) -> Frames:

@@ -21,7 +21,7 @@ from benchmark.model import REAL, Metric, ProtocolSpec, Score, SetVariant, Unit,
 from benchmark.record import HEADER, Record
 from benchmark.registry import registry
 from benchmark.results import pool
-from benchmark.rows import ClipVariant, OpeningVariant, extractors, on_regions
+from benchmark.rows import ClipExtractor, ClipVariant, OpeningVariant, extractors, on_regions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,7 +194,9 @@ def _row(
 def _deviation(record: Record, scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]], view: str, variant: Variant) -> list[str]:
     """["onnxruntime (features within 2e-05)"] where the network was not run by torch in IEEE float32: the largest deviation of the clips."""
     flags = {}
-    for extractor, name in ((one, name) for one in extractors(variant) for name in (one, on_regions(one))):
+    needed = [*extractors(variant)]
+    needed += [entry.item.over for one in needed if (entry := registry().extractors.get(one)) and isinstance(entry.item, ClipExtractor)]
+    for extractor, name in ((one, name) for one in needed for name in (one, on_regions(one))):
         found = [
             record.journal[unit].get("features", {}).get(view, {}).get(name, {}).get("deviation")
             for outcomes in scored.values()

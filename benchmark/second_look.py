@@ -12,13 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark import resize
+from benchmark.batches import too_large
 from benchmark.errors import InputError, Unscored
 from benchmark.feature_pass import FeaturePass
-from benchmark.hearing import heard, track_rate
+from benchmark.hearing import heard, track_rate, track_times
 from benchmark.jobs import CaseJob, Cursor, Runner, Track
 from benchmark.media import VideoInfo, decode, decode_ahead
 from benchmark.model import Frames
 from benchmark.rows import Again, ClipExtractor
+
+KEPT = 64 << 20
+"""Bytes of frames that a clip may keep."""
 
 
 def look_again(features: FeaturePass, runner: Runner, job: CaseJob, truth: VideoInfo | None) -> None:
@@ -26,10 +30,12 @@ def look_again(features: FeaturePass, runner: Runner, job: CaseJob, truth: Video
     for track in runner.tracks:
         for extractor, mine, under in features.looks(runner, track):
             mine.failed = mine.failed or under.failed
-            if mine.failed is not None or runner.error is not None or features.shards.has(mine.key):
+            if mine.failed is not None or runner.error is not None:
                 continue
             try:
-                _look(features, extractor, mine.key, under.key, runner, track, job, truth)
+                if not features.shards.has(mine.key):
+                    _look(features, extractor, mine.key, under.key, runner, track, job, truth)
+                mine.rows = len(features.shards.load(mine.key))
             except Unscored as reason:
                 mine.failed = reason
             except InputError as error:
@@ -53,12 +59,48 @@ def _look(
     if isinstance(sound, Unscored):
         raise sound
     forward = cast("Callable[[Again], NDArray[np.float32]]", features.loaded(extractor.id))
-    rows = forward(Again(features.shards.load(under), partial(_frames, runner, track, job.chunk), sound, track.size, fps))
+    try:
+        frames, times = _Kept(partial(_frames, runner, track, job.chunk)), track_times(runner, track, truth)
+        rows = forward(Again(features.shards.load(under), frames, sound, track.size, fps, times))
+    except (MemoryError, RuntimeError) as error:
+        if (reason := too_large(error, extractor.id, 1)) is None:
+            raise
+        raise reason from error
+    if rows.ndim != 2 or rows.shape[1] != extractor.dimension:
+        raise InputError(
+            "a second look gives other rows than it says",
+            code="plugin",
+            found=f"{extractor.id}: {rows.shape}",
+            expected=f"(k, {extractor.dimension})",
+        )
     if not np.isfinite(rows).all():
         raise Unscored("nan-features", f"{extractor.id} gives non-finite features")
     writer = features.shards.writer(key, len(rows), extractor.dimension)
-    writer(rows)
+    try:
+        writer(rows)
+    except BaseException:
+        writer.abandon()
+        raise
     writer.close()
+
+
+class _Kept:
+    """Frames that are read more than once: a short clip's stay in memory, a long one's are decoded again."""
+
+    def __init__(self, read: Callable[[], Iterator[Frames]]) -> None:
+        self.read = read
+        self._held: list[Frames] | None = None
+
+    def __call__(self) -> Iterator[Frames]:
+        if self._held is not None:
+            yield from self._held
+            return
+        held, size = [], 0
+        for frames in self.read():
+            size += frames.nbytes
+            held = [*held, frames] if size <= KEPT else []
+            yield frames
+        self._held = held if size <= KEPT else None
 
 
 def _frames(runner: Runner, track: Track, chunk: int) -> Iterator[Frames]:

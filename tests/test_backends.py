@@ -135,6 +135,29 @@ def test_what_does_not_fit_is_refused(words: list[str], expected: str, tmp_path:
     assert expected in said.err
 
 
+def test_a_detector_that_finds_nothing_has_a_deviation() -> None:
+    """Where all features of the probe are 0 there is nothing to divide by: a NaN could not stand in a journal. Closed form."""
+    extractor = Extractor(
+        id="zz", version=1, summary="s", source="s", dimension=1, batch=4, preprocess=np.asarray, build=lambda s, d: nothing
+    )
+
+    def nothing(batch: NDArray[Any], /) -> Floats:
+        return np.zeros((len(batch), 1), np.float32)
+
+    def something(batch: NDArray[Any], /) -> Floats:
+        return np.full((len(batch), 1), 0.25, np.float32)
+
+    assert backends.deviation(extractor, nothing, nothing, TORCH) == 0
+    assert backends.deviation(extractor, nothing, something, TORCH) == 0.25
+
+
+@pytest.mark.parametrize("backend", [TORCH, TF32, ONNX])
+@pytest.mark.parametrize("name", ["s3fd", "syncnet-pipeline-a", "syncnet-clean25-mediapipe", "light-asd", "given"])
+def test_what_hangs_on_thresholds_is_exact(name: str, backend: str) -> None:
+    """Faces that are followed, and what follows them: one arithmetic, whatever the run's back end is."""
+    assert backends.of(registry().extractors[name].item, backend) == TORCH
+
+
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "onnxscript" else there(name, *more))

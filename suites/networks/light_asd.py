@@ -33,7 +33,7 @@ def build(state: Mapping[str, NDArray[np.float32]], device: str) -> Callable[[Ag
     def look(again: Again) -> NDArray[np.float32]:
         assert again.sound is not None
         frames = partial(one_by_one, again)
-        times, tracks = follow(listed(again.rows), again.fps, frames, COLUMBIA)
+        times, tracks = follow(listed(again.rows), again.fps, frames, COLUMBIA, again.times)
         rows = []
         for track, crops in zip(tracks, cut_out(tracks, times, frames()), strict=True):
             heard = beside(again.sound, track)

@@ -48,6 +48,7 @@ SPEC = Extractor(
     source="joonson/syncnet_python@6efbb1c detectors/s3fd, run_pipeline.py inference_video; Zhang et al. 2017, arXiv:1708.05237",
     dimension=WIDTH,
     batch=1,
+    exact=True,
     preprocess=preprocess,
     build=build,
     weights="s3fd",

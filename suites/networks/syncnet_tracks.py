@@ -41,11 +41,14 @@ def build(recipe: Recipe, state: Mapping[str, NDArray[np.float32]], device: str)
 
     def compare(crops: NDArray[np.uint8], samples: NDArray[np.int16], padded: bool) -> NDArray[np.float32]:
         count = count_windows(len(crops), len(samples))
-        return distances(*embed(lip, aud, crops, mfcc(samples), count), padded=padded)
+        lips, sounds = embed(lip, aud, crops, mfcc(samples), count)
+        if not (np.isfinite(lips).all() and np.isfinite(sounds).all()):
+            raise Unscored("nan-features", "SyncNet gives embeddings that are not finite")  # NaN distances would be taken for missing sound
+        return distances(lips, sounds, padded=padded)
 
     def look(again: Again) -> NDArray[np.float32]:
         assert again.sound is not None
-        return measure(listed(again.rows), again.fps, partial(one_by_one, again), again.sound, recipe, compare)
+        return measure(listed(again.rows), again.fps, partial(one_by_one, again), again.sound, recipe, compare, again.times)
 
     return look
 

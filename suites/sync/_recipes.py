@@ -20,7 +20,7 @@ from suites.sync import _crop, _retiming
 from suites.sync._content import changes
 from suites.sync._distances import Sync, summarise
 from suites.sync._mfcc import SAMPLES
-from suites.sync._retiming import RATE, Detector, scenes
+from suites.sync._retiming import RATE, Detector, Seconds, scenes
 from suites.sync._tracks import LATENTSYNC, MOCHABENCH, SYNCNET_PYTHON, Box, Rule, Track, tracks_of_shots
 
 Picture = NDArray[np.uint8]
@@ -48,26 +48,33 @@ class Times:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a tool makes tracks. times(frames, fps): its re-timing. hear: what becomes of the sound. padded: are lips compared with nothing, too?"""
+    """How a tool makes tracks.
 
-    times: Callable[[int, float], Times]
+    times(frames, fps, seconds of uneven frames): its re-timing. hear: what becomes of the sound. padded: are lips compared with nothing, too?"""
+
+    times: Callable[[int, float, Seconds | None], Times]
     rule: Rule
     detector: Detector
     hear: Callable[[Samples], Samples] = lambda samples: samples
     padded: bool = True
 
 
-def _avi(version: _retiming.Version, frames: int, fps: float) -> Times:
-    return Times(_retiming.jpegs(frames, fps, version), [frame.source for frame in _retiming.avi(frames, fps, version)])
+def _avi(version: _retiming.Version, frames: int, fps: float, at: Seconds | None = None) -> Times:
+    return Times(_retiming.jpegs(frames, fps, version, at), [frame.source for frame in _retiming.avi(frames, fps, version, at)])
 
 
-def _mp4(frames: int, fps: float) -> Times:
-    shown = _retiming.mp4(frames, fps, "7.0")
+def _mp4(frames: int, fps: float, at: Seconds | None = None) -> Times:
+    shown = _retiming.mp4(frames, fps, "7.0", at)
     return Times(shown, shown)
 
 
-def nearest(frames: int, fps: float) -> Times:
-    """The frame nearest in time to 0, 1/25, 2/25 ... for as long as the clip lasts."""
+def nearest(frames: int, fps: float, at: Seconds | None = None) -> Times:
+    """The frame nearest in time to 0, 1/25, 2/25 ... for as long as the clip lasts. at: when each is shown, in seconds, where they are uneven."""
+    if at is not None:
+        seconds = np.asarray(at, np.float64)
+        wanted = np.arange(int((seconds[-1] + 1 / fps) * RATE + 1e-6)) / RATE
+        here = np.searchsorted((seconds[1:] + seconds[:-1]) / 2, wanted - 1e-9).tolist()
+        return Times(here, here)
     places = np.arange(int(frames * RATE / fps + 1e-6))
     shown = np.minimum(np.rint(places * fps / RATE), frames - 1).astype(np.int64).tolist()
     return Times(shown, shown)
@@ -87,13 +94,14 @@ CLEAN = Recipe(nearest, Rule(min_track=24, size=48.0), "0.6.6", padded=False)
 
 
 def follow(
-    faces: Sequence[Sequence[Box]], fps: float, frames: Callable[[], Iterable[Picture]], recipe: Recipe
+    faces: Sequence[Sequence[Box]], fps: float, frames: Callable[[], Iterable[Picture]], recipe: Recipe, at: Seconds | None = None
 ) -> tuple[Times, list[Track]]:
     """The tracks of a clip, at least one. faces: of every source frame. frames: the source frames in order, as often as it is called.
+    at: when each source frame is shown, in seconds, where they are uneven.
 
     Raises Unscored: `no-face`, `small-face`, `short-track` where there is no track.
     """
-    times = recipe.times(len(faces), fps)
+    times = recipe.times(len(faces), fps if at is None else usual(at, fps), at)
     distinct, first = np.unique(np.asarray(times.counted), return_index=True)
     differ = changes(_picked(frames(), distinct.tolist()), recipe.detector)
     shots = scenes([int(first[place]) for place in differ], len(times.counted), recipe.detector)
@@ -102,6 +110,12 @@ def follow(
     if not found:
         raise _why(here, shots, recipe.rule)
     return times, found
+
+
+def usual(at: Seconds, average: float) -> float:
+    """Frames a second of most frames: by the median of their distances, the average where that is 0."""
+    step = float(np.median(np.diff(at))) if len(at) > 1 else 0.0
+    return round(1 / step, 6) if step > 0 else average
 
 
 def _picked(frames: Iterable[Picture], wanted: Sequence[int]) -> Iterator[Picture]:
@@ -133,18 +147,21 @@ def measure(
     samples: Samples,
     recipe: Recipe,
     distances: Distances,
+    at: Seconds | None = None,
 ) -> NDArray[np.float32]:
     """(tracks, WIDTH) of a clip, in the order in which they are found. Tracks without enough sound beside them are left out.
 
     Raises Unscored as `follow` does, `short-audio` where no track has enough sound, `bad-crop` where a face lies outside the frame.
     """
-    times, tracks = follow(faces, fps, frames, recipe)
+    times, tracks = follow(faces, fps, frames, recipe, at)
     heard = recipe.hear(samples)
     rows = []
     for track, crops in zip(tracks, cut_out(tracks, times, frames()), strict=True):
         try:
             means = summarise(distances(crops, beside(heard, track), recipe.padded)).means
-        except Unscored:
+        except Unscored as reason:
+            if reason.reason != "too-short":
+                raise
             continue
         rows.append(np.concatenate([heading(track), means]))
     if not rows:

@@ -11,8 +11,8 @@ video_sync_process), which neither rounds to the nearest frame nor is the same i
 - Before 7.0 a source frame lasts a whole number of frames of 25 a second, so of a clip at 16 the two rules show different frames, though their numbers
   agree on every frozen clip.
 
-Sources are taken to have frames at k / fps exactly, the first at 0, and sound. Frozen are the numbers of frames (syncnet_retiming.json); which
-frame is shown follows from the same arithmetic and is not frozen.
+Sources are taken to have sound, and frames at k / fps exactly, the first at 0, or at the times that are given. Frozen are the numbers of frames
+(syncnet_retiming.json); which frame is shown follows from the same arithmetic and is not frozen.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 RATE = 25
 """Frames a second afterwards."""
@@ -33,6 +36,9 @@ AAC_FRAME, MP3_FRAME, MP3_DELAY = 1024, 1152, 1105
 """Samples."""
 
 
+Seconds = Sequence[float] | NDArray[np.float64]
+
+
 class Shown(NamedTuple):
     """A frame afterwards: its place at 25 frames a second, and the number of the source frame that it shows."""
 
@@ -40,24 +46,25 @@ class Shown(NamedTuple):
     source: int
 
 
-def avi(frames: int, fps: float, version: Version) -> list[Shown]:
+def avi(frames: int, fps: float, version: Version, at: Seconds | None = None) -> list[Shown]:
     """The frames of the AVI that `-r 25` makes of `frames` source frames at `fps`, in order; places are uneven where the rule only drops.
 
-    Places are those before the sound's delay. ValueError for an fps that is not above 0 or a negative number of frames.
+    Places are those before the sound's delay. at: when each source frame is shown, in seconds; fps is then that of most of them. ValueError for an fps
+    that is not above 0, a negative number of frames, or another number of times.
     """
-    return _converted(_times(frames, fps), _duration(fps, version), repeats=version == "7.0")
+    return _converted(_times(frames, fps, at), _duration(fps, version), repeats=version == "7.0")
 
 
-def jpegs(frames: int, fps: float, version: Version) -> list[int]:
+def jpegs(frames: int, fps: float, version: Version, at: Seconds | None = None) -> list[int]:
     """The source frame that every JPEG shows: those of `avi`, a place later, every hole filled. Arguments and errors as of `avi`."""
-    stored = avi(frames, fps, version)
+    stored = avi(frames, fps, version, at)
     shown = _converted([float(frame.place + 1) for frame in stored], 1.0, repeats=True)
     return [stored[frame.source].source for frame in shown]
 
 
-def mp4(frames: int, fps: float, version: Version) -> list[int]:
+def mp4(frames: int, fps: float, version: Version, at: Seconds | None = None) -> list[int]:
     """The source frame that every frame of LatentSync's mp4 shows, and every JPEG made of it. Arguments and errors as of `avi`."""
-    return [frame.source for frame in _converted(_times(frames, fps), _duration(fps, version), repeats=True)]
+    return [frame.source for frame in _converted(_times(frames, fps, at), _duration(fps, version), repeats=True)]
 
 
 def avi_samples(frames: int, fps: float, rate: int = 48_000) -> int:
@@ -89,10 +96,14 @@ def scenes(changes: Collection[int], frames: int, detector: Detector) -> list[tu
     return list(zip([0, *cuts], [*cuts, frames], strict=True))
 
 
-def _times(frames: int, fps: float) -> list[float]:
+def _times(frames: int, fps: float, at: Seconds | None = None) -> list[float]:
     """When source frames are shown, in frames of 25 a second."""
     if fps <= 0 or frames < 0:
         raise ValueError(f"{frames} frames at {fps} a second cannot be re-timed")
+    if at is not None:
+        if len(at) != frames:
+            raise ValueError(f"{frames} frames, {len(at)} times")
+        return [round(float(second) * RATE, 9) for second in at]  # a place that is whole must stay so
     return [frame * RATE / fps for frame in range(frames)]
 
 

@@ -263,6 +263,17 @@ def test_drawn_people_by_their_exact_keypoints(drawn: Path, tmp_path: Path) -> N
     assert blurred["akd@given-px512"]["reason"] == "no-keypoints"
 
 
+@pytest.mark.parametrize("name", ["*", "real", "reencode"])
+def test_only_finished_clips_have_keypoints(name: str, tmp_path: Path) -> None:
+    """A clip that an adapter is yet to make has none beside it, and files of such a clip would not be part of the spec; one folder is not everybody's."""
+    request = ready(tmp_path)
+    files = save(tmp_path / "k" / "one.npz", moving()).parent
+    with pytest.raises(InputError) as error:
+        run(**request, adapters=["reencode"], metrics=["hkv@given-px512"], keypoints={name: files}, out=tmp_path / "run")
+    assert error.value.code == "unknown-name"
+    assert error.value.expected == "m, truth"
+
+
 @pytest.mark.footage
 def test_a_published_clip_with_its_keypoints(footage: Path, tmp_path: Path) -> None:
     """A UBC Fashion clip with DWPose's points: against NumPy on the file itself."""

@@ -13,7 +13,20 @@ from suites.metrics._sync import best
 from suites.sync._content import changes, scores
 from suites.sync._crop import crops
 from suites.sync._faces import WIDTH, pack, unpack
-from suites.sync._recipes import CLEAN, LATENT, MOCHA, MP3_DELAY, PIPELINE_A, PIPELINE_B, Recipe, followed, measure, nearest, through_mp3
+from suites.sync._recipes import (
+    CLEAN,
+    LATENT,
+    MOCHA,
+    MP3_DELAY,
+    PIPELINE_A,
+    PIPELINE_B,
+    Recipe,
+    followed,
+    measure,
+    nearest,
+    through_mp3,
+    usual,
+)
 from suites.sync._retiming import Detector, scenes
 from tests.formula import frames
 
@@ -200,3 +213,41 @@ def test_the_clips_track() -> None:
         means = np.r_[np.full(30, 5.0), 5.0 - confidence]
         made.append(np.concatenate([[0, length, length, 100, 0, 0, 1, 1], means]))
     assert best(followed(np.stack(made))).confidence == pytest.approx(2.0)
+
+
+RULES = [recipe.times for recipe in (PIPELINE_A, PIPELINE_B, LATENT, MOCHA, CLEAN)]
+
+
+@pytest.mark.parametrize("fps", [15, 16, 24, 25, 29.97, 30, 50])
+def test_even_times_change_nothing(fps: float) -> None:
+    """Identity: k / fps said in seconds is what the rate says."""
+    seconds = [k / fps for k in range(100)]
+    for times in RULES:
+        assert times(100, fps, seconds) == times(100, fps, None)
+
+
+def test_a_frame_that_is_left_out() -> None:
+    """An AVI at 25 a second without its second frame, as ffmpeg itself writes them: the frames behind stay at their own times, where the average rate would
+    bring them up to a frame too early. Closed form: the hole is filled, by the frame before or behind it, and nothing else moves."""
+    seconds = [0.0, *(k / 25 for k in range(2, 132))]
+    assert usual(seconds, 24.8) == 25
+    for times in RULES:
+        shown = list(times(131, 25.0, seconds).shown)
+        late = 1 if times not in (LATENT.times, CLEAN.times) else 0  # the AVI's picture comes a place late, its first frame twice
+        assert shown[late] == 0
+        assert shown[2 + late :] == list(range(1, 131))
+        assert shown[1 + late] in (0, 1)
+    with pytest.raises(ValueError, match="131 frames, 130 times"):
+        PIPELINE_A.times(131, 25.0, seconds[:-1])
+
+
+def test_a_network_that_fails_is_no_short_sound() -> None:
+    """What a window's comparison refuses for another reason than its length is the clip's reason."""
+
+    def broken(crops: NDArray[np.uint8], samples: NDArray[np.int16], padded: bool) -> NDArray[np.float32]:
+        raise Unscored("nan-features", "no numbers")
+
+    pictures = np.zeros((40, 200, 240, 3), np.uint8)
+    with pytest.raises(Unscored) as error:
+        measure([[BOX]] * 40, 25.0, lambda: iter(pictures), np.zeros(40 * 640, np.int16), CLEAN, broken)
+    assert error.value.reason == "nan-features"
