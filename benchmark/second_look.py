@@ -95,7 +95,8 @@ class _Kept:
         if self._held is not None:
             yield from self._held
             return
-        held, size = [], 0
+        held: list[Frames] = []
+        size = 0
         for frames in self.read():
             size += frames.nbytes
             held = [*held, frames] if size <= KEPT else []

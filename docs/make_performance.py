@@ -93,6 +93,17 @@ BARS: dict[str, tuple[str, str, str]] = {
         "x",
         "the network or the flow; a further metric on the same rows costs nothing that can be measured",
     ),
+    "test_a_second_look": (
+        "two drawn speakers of 60 frames at 256x256 through MediaPipe's faces and {words} with every metric that rests on it, a whole run, against decoding and "
+        "bare forwards",
+        "x",
+        "the network on followed faces; frames are read once more, from memory where the clip is short",
+    ),
+    "test_a_pair_of_frames": (
+        "SAM ViT-B's mask of a frame of 512x512 and RAFT-large's flow to the next, weights by formula, against the bare networks",
+        "x",
+        "SAM's image encoder; a person's mask and a pair's flow are computed once",
+    ),
     "test_starts_quickly": ("{words}, whole process", " s", "the interpreter, numpy, the registry"),
     "test_memory.test_many_clips": (
         "peak memory of 400 clips against 40",
