@@ -94,8 +94,8 @@ BARS: dict[str, tuple[str, str, str]] = {
         "the network or the flow; a further metric on the same rows costs nothing that can be measured",
     ),
     "test_a_second_look": (
-        "two drawn speakers of 60 frames at 256x256 through MediaPipe's faces and {words} with every metric that rests on it, a whole run, against decoding and "
-        "bare forwards",
+        "two drawn speakers of 60 frames at 256x256 through MediaPipe's faces and {words} with every metric that rests on it, a whole run, against decoding "
+        "and bare forwards",
         "x",
         "the network on followed faces; frames are read once more, from memory where the clip is short",
     ),
