@@ -206,8 +206,7 @@ class Extractor:
     -> a Forward. script: graphs are among the weights (TorchScript, TensorFlow Lite, ONNX: the catalogue's format says which), run only where the
     catalogue pins the hash or leaves the file to the user; for these `build` gets the module or the bytes. exports: `build` gives a backends.TorchForward
     whose input has one shape, so that onnxruntime can run it. dimension: d. sound: the Forward takes (batch, sound), int16 samples at 16 kHz from the first
-    compared frame on: of the clip, else of its case, or the other way round. exact: by torch in IEEE float32 whatever the run's back end: its rows hang on
-    thresholds, and no deviation says what one that is missed would cost. store: features go to shards. version: raised when a bit of a result changes.
+    compared frame on: of the clip, else of its case, or the other way round. exact: never TF32 or ONNX. store: to shards. version: raised when a bit changes.
     """
 
     id: str

@@ -218,8 +218,12 @@ def _finished(out: Path, header: Mapping[str, Any]) -> Record | None:
         return None
     record = load(out)
     same_plan = record.header["plan"] == header["plan"]
-    # What a worker's death or silence left unscored is tried again when the command is.
-    again = any(str(found.get("reason", "")).startswith("worker-") for entry in record.journal.values() for found in _lacking(entry))
+    # What a worker's death or silence or a package that was not there left unscored is tried again when the command is.
+    again = any(
+        str(found.get("reason", "")).startswith(("worker-", "not-installed"))
+        for entry in record.journal.values()
+        for found in _lacking(entry)
+    )
     return record if record.status == "success" and same_plan and not again and (out / SCORES).exists() else None
 
 
@@ -289,8 +293,8 @@ def _keep(entry: Mapping[str, Any], shards: Path, todo: plan.Plan) -> bool:
 
     store = Shards(shards)
     lacking = _lacking(entry)
-    if any(str(found.get("reason", "")).startswith(("weights-", "worker-")) for found in lacking):
-        return False  # a file that could not be used may have been mended since, a worker may live longer
+    if any(str(found.get("reason", "")).startswith(("weights-", "worker-", "not-installed")) for found in lacking):
+        return False  # a file that could not be used may have been mended since, a package installed, a worker may live longer
     if any(found.get("reason") == "out-of-memory" for found in lacking):
         return False  # with a smaller batch it may fit
     for view in todo.views:

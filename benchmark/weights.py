@@ -154,7 +154,7 @@ def load(item: WeightsEntry, located: Located) -> Tensors:
             raise _broken(item, located.path, error) from error
         if not isinstance(state, Mapping):
             raise _broken(item, located.path, TypeError(f"holds a {type(state).__name__}, no state dict"))
-        return {str(key): value.numpy() for key, value in state.items() if hasattr(value, "numpy")}
+        return {str(key): value.detach().numpy() for key, value in state.items() if hasattr(value, "numpy")}
     raise InputError(
         f"a {item.format} file holds no plain tensors", code="weights-format", path=located.path, expected="safetensors, torch or mat"
     )

@@ -261,6 +261,27 @@ def test_memory_that_runs_out(error: Exception, two: Study, register: Register, 
     assert all("value" in value(entry, "psnr@cap100") for entry in found.values())
 
 
+def test_a_package_that_is_installed_later(two: Study, register: Register, tmp_path: Path) -> None:
+    """The same command again, into the same folder, does what was left out; a third time nothing is done."""
+    there: list[bool] = [False]
+    looks: list[None] = []
+
+    def look(again: Again) -> NDArray[np.float32]:
+        looks.append(None)
+        if not there[0]:
+            raise Unscored("not-installed", "python -m pip install something")
+        return everything(again)
+
+    watcher(register, look)
+    reasons = [value(entry, "zz@count").get("reason") for entry in units(two, tmp_path, "zz@count").values()]
+    assert reasons == ["not-installed"] * 4
+    there[0] = True
+    assert all(value(entry, "zz@count")["value"] == 24 for entry in units(two, tmp_path, "zz@count").values())
+    assert len(looks) == 8
+    units(two, tmp_path, "zz@count")
+    assert len(looks) == 8
+
+
 def test_other_errors_are_bugs(two: Study, register: Register, tmp_path: Path) -> None:
     """Only what is known to be no fault of the code becomes a reason."""
 

@@ -81,36 +81,41 @@ def _scored(path: Path, name: str, arrays: Mapping[str, NDArray[Any]], rows: int
     scores = found[..., 2] if found.shape[2] == 3 else np.ones(found.shape[:2])
     seen = arrays.get("visible")
     if seen is not None:
-        if seen.shape != found.shape[:2]:
+        if seen.shape != found.shape[:2] or seen.dtype.kind not in "bfiu":
             raise InputError(
-                "visible does not fit its keypoints", code=CODE, path=path, found=f"{seen.shape}", expected=f"{found.shape[:2]}"
+                "visible does not fit its keypoints",
+                code=CODE,
+                path=path,
+                found=f"{seen.shape} {seen.dtype}",
+                expected=f"{found.shape[:2]}, booleans or numbers",
             )
         scores = np.where(np.asarray(seen, np.bool_), np.maximum(scores, SEEN), 0.0)
     return found[..., :2].astype(np.float64), np.asarray(scores, np.float64)
 
 
 def _parts(path: Path, arrays: Mapping[str, NDArray[Any]], size: tuple[int, int]) -> Floats:
-    lengths = {len(arrays[name]) for name in _PARTS}
-    if len(lengths) != 1 or any(arrays[name].shape[1:] != shape for name, shape in _PARTS.items()):
+    lengths = {arrays[name].shape[:1] for name in _PARTS}
+    if len(lengths) != 1 or any(arrays[name].shape[1:] != shape or arrays[name].dtype.kind not in "fiu" for name, shape in _PARTS.items()):
         raise InputError(
             "has keypoints of another layout",
             code=CODE,
             path=path,
-            found=", ".join(f"{name} {arrays[name].shape}" for name in _PARTS),
+            found=", ".join(f"{name} {arrays[name].shape} {arrays[name].dtype}" for name in _PARTS),
             expected=", ".join(f"{name} (n, {', '.join(map(str, shape))})" for name, shape in _PARTS.items()) + ": one person",
         )
-    (n,) = lengths
+    ((n,),) = lengths
     relative = np.full((n, POINTS, 2), -1.0)
     body = np.asarray(arrays["body_xy"], np.float64)
-    subset = np.asarray(arrays.get("body_subset", np.zeros((n, 1, len(BODY)))), np.float64).reshape(n, -1)
-    if subset.shape[1] != len(BODY):
+    subset = arrays.get("body_subset", np.zeros((n, 1, len(BODY))))
+    if subset.shape not in ((n, 1, len(BODY)), (n, len(BODY))) or subset.dtype.kind not in "fiu":
         raise InputError(
             "has keypoints of another layout",
             code=CODE,
             path=path,
-            found=f"body_subset {arrays['body_subset'].shape}",
-            expected="(n, 1, 18)",
+            found=f"body_subset {subset.shape} {subset.dtype}",
+            expected=f"({n}, 1, 18)",
         )
+    subset = subset.reshape(n, len(BODY))
     for place, row in enumerate(FROM_133):
         if place != NECK:
             relative[:, row] = np.where((subset[:, place] >= 0)[:, None], body[:, place], -1.0)

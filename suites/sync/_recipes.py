@@ -99,16 +99,19 @@ def follow(
     """The tracks of a clip, at least one. faces: of every source frame. frames: the source frames in order, as often as it is called.
     at: when each source frame is shown, in seconds, where they are uneven.
 
-    Raises Unscored: `no-face`, `small-face`, `short-track` where there is no track.
+    Raises Unscored: `no-face`, `small-face`, `short-track` where there is no track, `bad-crop` for faces without area.
     """
     times = recipe.times(len(faces), fps if at is None else usual(at, fps), at)
     distinct, first = np.unique(np.asarray(times.counted), return_index=True)
     differ = changes(_picked(frames(), distinct.tolist()), recipe.detector)
     shots = scenes([int(first[place]) for place in differ], len(times.counted), recipe.detector)
     here = [faces[source] for source in times.shown]
-    found = tracks_of_shots(here, shots, recipe.rule)
-    if not found:
-        raise _why(here, shots, recipe.rule)
+    try:
+        found = tracks_of_shots(here, shots, recipe.rule)
+        if not found:
+            raise _why(here, shots, recipe.rule)
+    except ZeroDivisionError:  # the originals fail there
+        raise Unscored("bad-crop", "two faces without area, of which nobody can say whether they are one") from None
     return times, found
 
 

@@ -74,6 +74,7 @@ def test_what_is_not_seen() -> None:
 
 NAN = points(3)
 NAN[2, 5, 1] = np.nan
+PARTS = {"body_xy": np.zeros((3, 18, 2)), "hands_xy": np.zeros((3, 2, 21, 2)), "face_xy": np.zeros((3, 1, 68, 2))}
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"keypoints": np.zeros((3, 134, 2))}, "134 rows have DWPose's neck: name the array keypoints_with_neck"),
     ({"keypoints_with_neck": np.zeros((3, 133, 2))}, "133 rows have no neck: name the array keypoints"),
@@ -82,6 +83,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"keypoints": np.zeros((3, 133, 2)), "visible": np.ones((3, 134))}, r"found:    \(3, 134\)"),
     ({"body_xy": np.zeros((3, 18, 2)), "hands_xy": np.zeros((3, 4, 21, 2)), "face_xy": np.zeros((3, 2, 68, 2))}, "one person"),
     ({"poses": np.zeros((3, 133, 2))}, r"found:    poses \(3, 133, 2\)"),
+    ({**PARTS, "body_xy": np.full((3, 18, 2), "x")}, r"body_xy \(3, 18, 2\) <U1"),
+    ({**PARTS, "face_xy": np.array(1.0)}, r"face_xy \(\) float64"),
+    ({**PARTS, "body_subset": np.zeros((2, 1, 18))}, r"expected: \(3, 1, 18\)"),
+    ({**PARTS, "body_subset": np.zeros((7, 18))}, r"body_subset \(7, 18\)"),
+    ({**PARTS, "body_subset": np.full((3, 1, 18), "x")}, "body_subset .* <U1"),
+    ({"keypoints": np.zeros((3, 133, 2)), "visible": np.full((3, 133), "yes")}, "booleans or numbers"),
 ]
 
 
@@ -90,6 +97,11 @@ def test_bad_files(arrays: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says) as error:
         opened(**arrays)
     assert error.value.code == "bad-keypoints"
+
+
+def test_parts_of_no_frame() -> None:
+    """A file of no frames is read; that its clip has some is told by whoever knows the clip."""
+    assert opened(**{name: values[:0] for name, values in PARTS.items()}).shape == (0, 133, 3)
 
 
 def test_files_that_are_none() -> None:

@@ -251,3 +251,18 @@ def test_a_network_that_fails_is_no_short_sound() -> None:
     with pytest.raises(Unscored) as error:
         measure([[BOX]] * 40, 25.0, lambda: iter(pictures), np.zeros(40 * 640, np.int16), CLEAN, broken)
     assert error.value.reason == "nan-features"
+
+
+def test_faces_without_area() -> None:
+    """Two of them have no overlap that could be told (0 / 0, where the originals fail): a reason, not the end of the run."""
+    pictures = np.zeros((40, 200, 240, 3), np.uint8)
+    with pytest.raises(Unscored) as error:
+        measure(
+            [[np.array([50.0, 50, 50, 50])]] * 40,
+            25.0,
+            lambda: iter(pictures),
+            np.zeros(40 * 640, np.int16),
+            CLEAN,
+            lambda *_: np.zeros((1, 31)),
+        )
+    assert error.value.reason == "bad-crop"
