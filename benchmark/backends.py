@@ -156,6 +156,8 @@ def numerics(extractor: Extractor, device: str, backend: str) -> dict[str, Any]:
     runtimes = {OWN_FILES[form] for name in extractor.files if (form := weights.entry(name).format) in OWN_FILES} - {backend}
     for runtime in sorted(runtimes):
         facts |= machine.runtime(runtime)
+    if extractor.sound:
+        facts |= {name: machine.packages()[name] for name in ("numpy", "python_speech_features")}
     return facts
 
 

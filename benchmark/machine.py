@@ -26,6 +26,9 @@ PACKAGES = (
     "onnxruntime",
     "onnxscript",
     "ai-edge-litert",
+    "scipy",
+    "python_speech_features",
+    "segment-anything",
 )
 TORCH, TF32, ONNX, LITERT = "torch", "torch-tf32", "onnxruntime", "litert"
 """Back ends: torch in IEEE float32, torch with TF32 on a GPU, onnxruntime on the CPU, LiteRT for TensorFlow Lite files."""

@@ -146,6 +146,9 @@ def _header(settled: Spec, todo: plan.Plan, request: Request) -> dict[str, Any]:
     for clip in (*settled.truths.values(), *settled.outputs.values(), *settled.real.values()):
         if clip.sha256:
             inputs[str(clip.source.path)] = clip.sha256
+        if clip.keypoints:
+            inputs[str(clip.source.keypoints)] = clip.keypoints
+    inputs |= {str(case.audio): settled.sounds[case.id] for case in settled.cases if case.id in settled.sounds}
     return {
         "schema": SCHEMA,
         "status": "started",

@@ -34,18 +34,19 @@ def build(state: Mapping[str, NDArray[np.float32]], device: str) -> Callable[[Ag
         assert again.sound is not None
         frames = partial(one_by_one, again)
         times, tracks = follow(listed(again.rows), again.fps, frames, COLUMBIA, again.times)
-        rows = []
-        for track, crops in zip(tracks, cut_out(tracks, times, frames()), strict=True):
+        rows = {}
+        for number, crops in cut_out(tracks, times, frames()):
+            track = tracks[number]
             heard = beside(again.sound, track)
             try:
                 scores = speaking(score, crops, heard) if len(heard) else np.zeros(0)
             except Unscored:
                 scores = np.zeros(0)
             if len(scores):
-                rows.append(np.concatenate([heading(track), [scores.astype(np.float64).mean(), len(scores)]]))
+                rows[number] = np.concatenate([heading(track), [scores.astype(np.float64).mean(), len(scores)]])
         if not rows:
             raise Unscored("short-audio", f"{len(again.sound) / 16_000:.2f} s of sound lie beside no face")
-        return np.stack(rows).astype(np.float32)
+        return np.stack([rows[number] for number in sorted(rows)]).astype(np.float32)
 
     return look
 

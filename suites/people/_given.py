@@ -79,6 +79,15 @@ def _scored(path: Path, name: str, arrays: Mapping[str, NDArray[Any]], rows: int
             hint=hint,
         )
     scores = found[..., 2] if found.shape[2] == 3 else np.ones(found.shape[:2])
+    if np.isnan(scores).any():
+        frame, point = np.argwhere(np.isnan(scores))[0]
+        raise InputError(
+            "has keypoints that are no numbers",
+            code=CODE,
+            path=path,
+            found=f"the score of point {point} of frame {frame} is NaN",
+            expected="scores of 0 and more",
+        )
     seen = arrays.get("visible")
     if seen is not None:
         if seen.shape != found.shape[:2] or seen.dtype.kind not in "bfiu":

@@ -158,21 +158,22 @@ def measure(
     """
     times, tracks = follow(faces, fps, frames, recipe, at)
     heard = recipe.hear(samples)
-    rows = []
-    for track, crops in zip(tracks, cut_out(tracks, times, frames()), strict=True):
+    rows = {}
+    for number, crops in cut_out(tracks, times, frames()):
+        track = tracks[number]
         try:
             means = summarise(distances(crops, beside(heard, track), recipe.padded)).means
         except Unscored as reason:
             if reason.reason != "too-short":
                 raise
             continue
-        rows.append(np.concatenate([heading(track), means]))
+        rows[number] = np.concatenate([heading(track), means])
     if not rows:
         raise Unscored(
             "short-audio",
             f"{len(samples) / 16_000:.2f} s of sound, the longest track lasts {max(len(t.frames) for t in tracks) / RATE:.2f} s",
         )
-    return np.stack(rows).astype(np.float32)
+    return np.stack([rows[number] for number in sorted(rows)]).astype(np.float32)
 
 
 def beside(samples: Samples, track: Track) -> Samples:
@@ -186,20 +187,26 @@ def heading(track: Track) -> NDArray[np.float64]:
     return np.concatenate([[track.frames[0], len(track.frames), track.detections, size], track.boxes.mean(axis=0)])
 
 
-def cut_out(tracks: Sequence[Track], times: Times, frames: Iterable[Picture]) -> list[Picture]:
-    """(n, 224, 224, 3) of every track, from one reading of the source frames."""
-    made = [np.empty((len(track.frames), SIDE, SIDE, 3), np.uint8) for track in tracks]
+def cut_out(tracks: Sequence[Track], times: Times, frames: Iterable[Picture]) -> Iterator[tuple[int, Picture]]:
+    """(number of the track, (n, 224, 224, 3)) of every track as soon as its last frame is there, from one reading of the source frames. In memory are the
+    tracks under way: 150 KB a frame."""
+    made: dict[int, Picture] = {}
+    left = {number: len(track.frames) for number, track in enumerate(tracks)}
     wanted: dict[int, list[tuple[int, int, _crop.Rectangle]]] = {}
     for number, track in enumerate(tracks):
         for place, (frame, where) in enumerate(zip(track.frames, _crop.rectangles(track.boxes), strict=True)):
             wanted.setdefault(times.shown[frame], []).append((number, place, where))
     for source, frame in enumerate(frames):
         for number, place, where in wanted.get(source, ()):
+            if number not in made:
+                made[number] = np.empty((len(tracks[number].frames), SIDE, SIDE, 3), np.uint8)
             try:
                 made[number][place] = _crop.square(frame, where)
             except ValueError as error:
                 raise Unscored("bad-crop", str(error)) from error
-    return made
+            left[number] -= 1
+            if not left[number]:
+                yield number, made.pop(number)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from benchmark.api import run
 from benchmark.errors import InputError
 from benchmark.model import Unit
 from benchmark.record import Record
+from benchmark.validate import validate
 from suites.people._given import placed, read
 from suites.people._layout import dwpose, with_neck
 from tests.make import movie, write
@@ -80,6 +81,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"keypoints_with_neck": np.zeros((3, 133, 2))}, "133 rows have no neck: name the array keypoints"),
     ({"keypoints": np.zeros((3, 17, 2))}, r"expected: \(n, 133, 2\) or \(n, 133, 3\)"),
     ({"keypoints": NAN}, "1, the first is point 5 of frame 2"),
+    ({"keypoints": np.concatenate([points(3), NAN[..., 1:]], axis=2)}, "the score of point 5 of frame 2 is NaN"),
     ({"keypoints": np.zeros((3, 133, 2)), "visible": np.ones((3, 134))}, r"found:    \(3, 134\)"),
     ({"body_xy": np.zeros((3, 18, 2)), "hands_xy": np.zeros((3, 4, 21, 2)), "face_xy": np.zeros((3, 2, 68, 2))}, "one person"),
     ({"poses": np.zeros((3, 133, 2))}, r"found:    poses \(3, 133, 2\)"),
@@ -229,6 +231,8 @@ def test_reasons_and_the_rest_scored(tmp_path: Path) -> None:
     again = run(**request, metrics=["hkv@given-px512", "psnr@cap100"], keypoints={"m": tmp_path / "k"}, out=tmp_path / "again")
     assert again.header["spec_sha256"] != record.header["spec_sha256"]
     assert values(again, "good")["hkv@given-px512"]["value"] == pytest.approx(1 / 2 * 64, rel=1e-5)
+    assert not validate(again.path)
+    assert [line for line in validate(record.path) if "good.npz: has changed since it was scored" in line]
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
