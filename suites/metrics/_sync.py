@@ -15,9 +15,9 @@ from suites.sync._recipes import SHORT, Followed, followed, long_enough
 Value = Callable[[Sequence[Followed]], float]
 _ARITHMETIC = "distances of every 5-frame window to the sound at 31 offsets, missing sound as zeros; mean over windows"
 _LEFT_OUT = (
-    "everything behind the decoder is held to frozen numbers of the original; the crops' and frames' codecs are left out (mean distances 0.4 of 38, Sync-C 0.01 "
-    "to 0.03 on frozen clips), as is the resampling of 44.1 kHz sound to an AVI's MP3; at most sixteen faces a frame; silence is unscored, which the tools "
-    "score; the protocol's size rule comes first"
+    "everything behind the decoder is held to frozen numbers of the original; the crops' and frames' codecs are left out (mean distances 0.4 of 38, Sync-C "
+    "0.01 to 0.03 on frozen clips), as is the resampling of 44.1 kHz sound to an AVI's MP3; at most sixteen faces a frame; silence is unscored, which the "
+    "tools score; the protocol's size rule comes first"
 )
 _ZEROS = "; short clips score higher for the zeros alone: 6.8 at 40 frames where the same unrelated sound has 1.9 at 129"
 
