@@ -1,0 +1,130 @@
+"""Tiny pipelines of the real classes, drawn from a seed: folders in diffusers' own format, loaded by the code that loads the published ones.
+
+What they make is noise. They are there so that the whole road can be walked on any machine: the same classes, argument names, schedulers, LoRA layouts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+SEED = 1
+WORDS = ("<pad>", "</s>", "<unk>", "a", "person", "moves")
+
+
+def build(kind: str, folder: Path) -> Path:
+    """The folder of the tiny pipeline of this kind below `folder`, made where it is not there yet (a second). KeyError for a kind that has none."""
+    made = folder / f"{kind}-{VERSION}"
+    if (made / "model_index.json").exists():
+        return made
+    import os
+    import shutil
+
+    import torch
+
+    temporary = made.with_name(f".{made.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    state = torch.random.get_rng_state()
+    try:
+        torch.manual_seed(SEED)
+        pipeline = _BUILDERS[kind]()
+        pipeline.save_pretrained(str(temporary), safe_serialization=True)
+    finally:
+        torch.random.set_rng_state(state)
+    (temporary / "tiny.json").write_text(json.dumps({"kind": kind, "version": VERSION, "seed": SEED}))
+    if made.exists():
+        shutil.rmtree(temporary)
+    else:
+        temporary.replace(made)
+    return made
+
+
+def _tokenizer() -> Any:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({word: k for k, word in enumerate(WORDS)}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+
+
+def _wan_parts() -> dict[str, Any]:
+    from diffusers import AutoencoderKLWan, UniPCMultistepScheduler
+    from transformers import UMT5Config, UMT5EncoderModel
+
+    return {
+        "tokenizer": _tokenizer(),
+        "text_encoder": UMT5EncoderModel(UMT5Config(vocab_size=64, d_model=32, d_ff=37, d_kv=8, num_layers=2, num_heads=4)).eval(),
+        "vae": AutoencoderKLWan(
+            base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True]
+        ).eval(),
+        "scheduler": UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+    }
+
+
+_WAN: dict[str, Any] = {
+    "patch_size": (1, 2, 2),
+    "num_attention_heads": 2,
+    "attention_head_dim": 12,
+    "in_channels": 16,
+    "out_channels": 16,
+    "text_dim": 32,
+    "freq_dim": 256,
+    "ffn_dim": 32,
+    "num_layers": 3,
+    "cross_attn_norm": True,
+    "qk_norm": "rms_norm_across_heads",
+    "rope_max_seq_len": 32,
+}
+
+
+def _vace() -> Any:
+    from diffusers import WanVACEPipeline, WanVACETransformer3DModel
+
+    return WanVACEPipeline(**_wan_parts(), transformer=WanVACETransformer3DModel(**_WAN, vace_layers=[0, 2], vace_in_channels=96).eval())
+
+
+def _cogvideox() -> Any:
+    from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXImageToVideoPipeline, CogVideoXTransformer3DModel
+    from transformers import T5Config, T5EncoderModel
+
+    blocks = ["CogVideoXDownBlock3D"] * 4
+    return CogVideoXImageToVideoPipeline(
+        tokenizer=_tokenizer(),
+        text_encoder=T5EncoderModel(T5Config(vocab_size=64, d_model=32, d_ff=37, d_kv=8, num_layers=2, num_heads=4)).eval(),
+        vae=AutoencoderKLCogVideoX(
+            in_channels=3,
+            out_channels=3,
+            down_block_types=tuple(blocks),
+            up_block_types=tuple(block.replace("Down", "Up") for block in blocks),
+            block_out_channels=(8, 8, 8, 8),
+            latent_channels=4,
+            layers_per_block=1,
+            norm_num_groups=2,
+            temporal_compression_ratio=4,
+        ).eval(),
+        scheduler=CogVideoXDDIMScheduler(),
+        transformer=CogVideoXTransformer3DModel(
+            num_attention_heads=2,
+            attention_head_dim=16,
+            in_channels=8,
+            out_channels=4,
+            time_embed_dim=2,
+            text_embed_dim=32,
+            num_layers=1,
+            sample_width=2,
+            sample_height=2,
+            sample_frames=9,
+            patch_size=2,
+            temporal_compression_ratio=4,
+            max_text_seq_length=16,
+            use_rotary_positional_embeddings=True,
+            use_learned_positional_embeddings=True,
+        ).eval(),
+    )
+
+
+_BUILDERS: dict[str, Callable[[], Any]] = {"vace": _vace, "cogvideox-i2v": _cogvideox}
