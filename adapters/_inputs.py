@@ -1,0 +1,174 @@
+"""What a case gives a generator, as pictures of the size that it makes: the reference, the poses of every frame, and how long the clip is to be."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters._kinds import Kind
+from benchmark.errors import InputError
+from benchmark.model import Case
+
+Picture = NDArray[np.uint8]
+LIMBS = (
+    (5, 7), (7, 9), (6, 8), (8, 10), (5, 6), (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (0, 5), (0, 6), (0, 1), (0, 2), (1, 3), (2, 4),
+)  # fmt: skip
+"""Pairs of COCO-WholeBody's body rows that are drawn as limbs."""
+FINGERS = tuple((0 if k % 4 == 1 else k - 1, k) for k in range(1, 21))
+"""Pairs of a hand's 21 rows."""
+HANDS = (91, 112)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """frames: how many the case has. made: how many the generator makes for it, the first `frames` of which are kept. fps: at which the clip is written. size:
+    (width, height) that is made."""
+
+    frames: int
+    made: int
+    fps: Fraction
+    size: tuple[int, int]
+
+    @property
+    def cut(self) -> int:
+        """Frames that are made and not kept."""
+        return self.made - self.frames
+
+
+def wanted(case: Case, kind: Kind, size: tuple[int, int] | None = None) -> Wanted:
+    """Length, rate and size for a case. size: asked for by the user, else the truth's, else the reference's, made to fit the kind.
+
+    Raises InputError: `no-length` where neither truth nor case says how long the clip is, `no-size`, `too-small`.
+    """
+    from benchmark.media import crop_box, probe, read_image
+
+    truth = probe(case.truth.path, fps=case.truth.fps) if case.truth is not None else None
+    frames = truth.frames if truth is not None else case.frames
+    if frames is None:
+        raise InputError(
+            "how long the clip is to be is not known",
+            code="no-length",
+            found=f"case {case.id}: no truth, no frames",
+            hint="frames = N in cases.toml",
+        )
+    rate = (truth.fps if truth is not None else None) or case.fps or kind.fps
+    if size is None and truth is not None:
+        crop = case.truth.crop if case.truth is not None else None
+        size = crop_box(crop, truth.width, truth.height)[2:] if crop else (truth.width, truth.height)
+    if size is None and case.reference is not None:
+        height, width = read_image(case.reference).shape[:2]
+        size = width, height
+    if size is None:
+        raise InputError(
+            "how large the clip is to be is not known", code="no-size", found=f"case {case.id}: no truth, no reference", hint="--size WxH"
+        )
+    try:
+        return Wanted(frames, kind.length(frames), Fraction(rate), kind.size(*size))
+    except ValueError as error:
+        raise InputError("the case is too small for this generator", code="too-small", found=f"case {case.id}: {error}") from error
+
+
+def reference(case: Case, size: tuple[int, int]) -> Picture:
+    """(h, w, 3) the case's reference picture, else the truth's frame that is known to be it, resized by area or bicubically. InputError (`no-reference`)."""
+    from benchmark.media import decode, probe, read_image
+
+    if case.reference is not None:
+        return resized(read_image(case.reference), size)
+    if case.truth is None or case.reference_frame is None:
+        raise InputError(
+            "needs a reference picture", code="no-reference", found=f"case {case.id} names none", hint="--reference-frame '*=0'"
+        )
+    seen = 0
+    with closing(decode(probe(case.truth.path, fps=case.truth.fps), crop=case.truth.crop)) as chunks:
+        for chunk in chunks:
+            if case.reference_frame < seen + len(chunk):
+                return resized(chunk[case.reference_frame - seen], size)
+            seen += len(chunk)
+    raise InputError(
+        "the reference frame is not in the truth",
+        code="no-reference",
+        path=case.truth.path,
+        found=f"frame {case.reference_frame}",
+        expected=f"0..{seen - 1}",
+    )
+
+
+def poses(case: Case, made: int, size: tuple[int, int], picture: tuple[int, int] | None = None) -> list[Picture]:
+    """(h, w, 3) skeletons for every frame that is made: the case's pose video resized, or drawn from its keypoints; the last one is repeated at the end.
+
+    picture: (width, height) in whose pixels keypoints are, else the truth's size. Raises InputError: `no-pose`, `pose-length` (fewer poses than frames of the
+    case), `bad-keypoints`.
+    """
+    from benchmark.media import decode, probe
+
+    if case.pose is None:
+        raise InputError("needs a pose", code="no-pose", found=f"case {case.id} names none", hint="pose = FILE in cases.toml")
+    if case.pose.suffix == ".npz":
+        found = [drawn(points, seen, picture or _of(case), size) for points, seen in zip(*_keypoints(case.pose), strict=True)]
+    else:
+        info = probe(case.pose)
+        with closing(decode(info)) as chunks:
+            found = [resized(frame, size) for chunk in chunks for frame in chunk]
+    least = case.frames or 1
+    if len(found) < min(least, made):
+        raise InputError(
+            "has fewer poses than the case has frames", code="pose-length", path=case.pose, found=str(len(found)), expected=str(least)
+        )
+    return (found + [found[-1]] * max(0, made - len(found)))[:made]
+
+
+def _of(case: Case) -> tuple[int, int]:
+    from benchmark.media import probe
+
+    if case.truth is None:
+        raise InputError("keypoints in pixels of a picture whose size is not known", code="no-size", found=f"case {case.id}: no truth")
+    info = probe(case.truth.path, fps=case.truth.fps)
+    return info.width, info.height
+
+
+def _keypoints(path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """((n, 133, 2) pixels, (n, 133) seen)."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(
+            "does not parse as npz without pickled objects", code="bad-keypoints", path=path, found=str(error)[:200]
+        ) from error
+    points = arrays.get("keypoints")
+    if points is None or points.ndim != 3 or points.shape[1:] != (133, 2):
+        found = ", ".join(f"{name} {value.shape}" for name, value in arrays.items())
+        raise InputError("holds no keypoints of 133 rows", code="bad-keypoints", path=path, found=found, expected="keypoints (n, 133, 2)")
+    seen = np.asarray(arrays.get("visible", np.ones(points.shape[:2])), np.bool_)
+    return points.astype(np.float64), seen & np.isfinite(points).all(axis=-1)
+
+
+def drawn(points: NDArray[np.float64], seen: NDArray[np.bool_], picture: tuple[int, int], size: tuple[int, int]) -> Picture:
+    """(h, w, 3) a skeleton on black: limbs and fingers as lines, each in a colour of its own. points: (133, 2) pixels of a picture of that size."""
+    import cv2
+
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    scaled = points * np.array(size) / np.array(picture)
+    thick = max(1, round(min(size) / 128))
+    pairs = [*LIMBS, *((first + a, first + b) for first in HANDS for a, b in FINGERS)]
+    for number, (a, b) in enumerate(pairs):
+        if seen[a] and seen[b]:
+            hue = cv2.cvtColor(np.array([[[number * 180 // len(pairs), 255, 255]]], np.uint8), cv2.COLOR_HSV2RGB)[0, 0]
+            ends = [(int(x), int(y)) for x, y in np.floor(np.clip(scaled[[a, b]], -10_000, 10_000))]
+            cv2.line(canvas, ends[0], ends[1], tuple(map(int, hue)), thick)
+    return canvas
+
+
+def resized(frame: Picture, size: tuple[int, int]) -> Picture:
+    """(h, w, 3) at (width, height): smaller by area, larger bicubically; as it is where it fits."""
+    import cv2
+
+    if frame.shape[1::-1] == size:
+        return frame
+    filter_ = cv2.INTER_AREA if frame.shape[1] >= size[0] and frame.shape[0] >= size[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(frame, size, interpolation=filter_), np.uint8)

@@ -1,0 +1,116 @@
+"""What a case gives a generator: length, size, reference, poses. Expected values: closed forms and the clips' own frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapters._inputs import drawn, poses, reference, resized, wanted
+from adapters._kinds import KINDS
+from benchmark.errors import InputError
+from benchmark.media import write_png
+from benchmark.model import Case, Source
+from tests.make import movie, write
+
+VACE = KINDS["vace"]
+
+
+def case(tmp_path: Path, frames: int = 10, height: int = 40, width: int = 52) -> Case:
+    clip = movie(2, frames, height, width)
+    path = write(tmp_path / "one.mkv", clip, rate=24)
+    write_png(tmp_path / "one.png", clip[3])
+    return Case(id="one", truth=Source(path), reference=tmp_path / "one.png", reference_frame=3, frames=frames)
+
+
+def test_length_rate_and_size(tmp_path: Path) -> None:
+    """Ten frames need thirteen (4 n + 1), three of which are cut; 52 x 40 becomes 48 x 32; the rate is the truth's."""
+    found = wanted(case(tmp_path), VACE)
+    assert (found.frames, found.made, found.cut, found.fps, found.size) == (10, 13, 3, 24, (48, 32))
+    assert wanted(case(tmp_path), VACE, (100, 20)).size == (96, 16)
+    alone = replace(case(tmp_path), truth=None, fps=Fraction(15))
+    assert (wanted(alone, VACE).size, wanted(alone, VACE).fps) == ((48, 32), 15)
+    assert wanted(replace(alone, fps=None), VACE).fps == VACE.fps
+
+
+def test_what_is_not_known(tmp_path: Path) -> None:
+    given = case(tmp_path)
+    for lacking, code in (
+        (replace(given, truth=None, frames=None), "no-length"),
+        (replace(given, truth=None, reference=None), "no-size"),
+    ):
+        with pytest.raises(InputError) as error:
+            wanted(lacking, VACE)
+        assert error.value.code == code
+    with pytest.raises(InputError, match="multiples, not 15x200"):
+        wanted(given, VACE, (15, 200))
+    with pytest.raises(InputError) as error:
+        reference(replace(given, reference=None, reference_frame=None), (48, 32))
+    assert error.value.code == "no-reference"
+    with pytest.raises(InputError, match="frame 99"):
+        reference(replace(given, reference=None, reference_frame=99), (48, 32))
+    with pytest.raises(InputError) as error:
+        poses(given, 5, (48, 32))
+    assert error.value.code == "no-pose"
+
+
+def test_the_reference(tmp_path: Path) -> None:
+    """The picture, or the truth's frame of that number: the same pixels."""
+    given, clip = case(tmp_path), movie(2, 10, 40, 52)
+    assert np.array_equal(reference(given, (52, 40)), clip[3])
+    assert np.array_equal(reference(replace(given, reference=None), (52, 40)), clip[3])
+    assert np.array_equal(reference(given, (26, 20)), resized(clip[3], (26, 20)))
+
+
+def test_resizing() -> None:
+    """Halved by area: the mean of each two by two; what fits is not touched."""
+    frame = movie(1, 1, 8, 12)[0]
+    means = frame.reshape(4, 2, 6, 2, 3).mean(axis=(1, 3))
+    assert np.abs(resized(frame, (6, 4)) - means).max() <= 0.5
+    assert resized(frame, (12, 8)) is frame
+    assert resized(frame, (24, 16)).shape == (16, 24, 3)
+
+
+def test_poses_of_a_video_and_of_keypoints(tmp_path: Path) -> None:
+    """A video's frames resized, the last one repeated; keypoints drawn at the places that the size gives them."""
+    given = case(tmp_path)
+    skeletons = movie(5, 10, 40, 52)
+    video = write(tmp_path / "pose.mkv", skeletons, rate=24)
+    found = poses(replace(given, pose=video), 13, (52, 40))
+    assert len(found) == 13
+    assert np.array_equal(found[4], skeletons[4])
+    assert all(np.array_equal(found[k], skeletons[9]) for k in (9, 10, 11, 12))
+
+    points = np.full((10, 133, 2), -5.0)
+    visible = np.zeros((10, 133), bool)
+    points[:, 5], points[:, 7] = (10, 20), (40, 20)  # an upper arm, level
+    visible[:, [5, 7]] = True
+    np.savez(tmp_path / "pose.npz", keypoints=points, visible=visible)
+    found = poses(replace(given, pose=tmp_path / "pose.npz"), 10, (104, 80))
+    lit = np.argwhere(found[0].any(axis=2))
+    assert set(lit[:, 0]) == {40}
+    assert (lit[:, 1].min(), lit[:, 1].max()) == (20, 80)
+
+
+def test_hidden_points_draw_nothing() -> None:
+    points = np.random.default_rng(0).uniform(0, 30, (133, 2))
+    assert not drawn(points, np.zeros(133, bool), (32, 32), (32, 32)).any()
+    assert drawn(points, np.ones(133, bool), (32, 32), (32, 32)).any()
+
+
+def test_poses_that_do_not_do(tmp_path: Path) -> None:
+    given = case(tmp_path)
+    short = write(tmp_path / "short.mkv", movie(5, 4, 40, 52), rate=24)
+    with pytest.raises(InputError) as error:
+        poses(replace(given, pose=short), 13, (52, 40))
+    assert (error.value.code, error.value.found, error.value.expected) == ("pose-length", "4", "10")
+    np.savez(tmp_path / "wrong.npz", keypoints=np.zeros((10, 134, 2)))
+    (tmp_path / "text.npz").write_text("no archive")
+    for name, says in (("wrong.npz", "keypoints (10, 134, 2)"), ("text.npz", "")):
+        with pytest.raises(InputError) as error:
+            poses(replace(given, pose=tmp_path / name), 13, (52, 40))
+        assert error.value.code == "bad-keypoints"
+        assert says in str(error.value.found)
