@@ -62,7 +62,10 @@ def read(path: Path, frames: int | None = None, size: tuple[int, int] | None = N
     Raises InputError where the file cannot be read, holds other arrays, other types, other shapes, or another number or size of frames.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise _bad(path, "the uv file is a single array", f"shape {file.shape}", "an .npz that holds part and uv")
             held = {key: file[key] for key in ("part", "uv") if key in file}
             names = ", ".join(file.files)
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
@@ -84,14 +87,8 @@ def read(path: Path, frames: int | None = None, size: tuple[int, int] | None = N
 
 
 def _bad(path: Path, what: str, found: str, expected: str) -> InputError:
-    return InputError(
-        what,
-        code="bad-uv",
-        path=path,
-        found=found,
-        expected=expected,
-        hint=f"""python -c "import numpy; print({{k: (v.dtype, v.shape) for k, v in numpy.load('{path}').items()}})" """.strip(),
-    )
+    show = f"print({{k: (v.dtype, v.shape) for k, v in numpy.load('{path}').items()}})"
+    return InputError(what, code="bad-uv", path=path, found=found, expected=expected, hint=f'python -c "import numpy; {show}"')
 
 
 def strided(count: int, step: int, first: int) -> Ints:
