@@ -256,7 +256,7 @@ def test_maps_of_another_size_are_read_where_the_centre_falls() -> None:
 
 
 def test_fitted_texels_are_as_large_as_a_cell() -> None:
-    # A part that spans uv 0..1 over 256 x 256 pixels: 256 / 8 = 32 texels a side. Half of it each way over as many pixels: 64, the whole part being twice as wide.
+    # A part that spans uv 0..1 over 256 x 256 pixels: 256 / 8 = 32 texels a side. Half of it each way over as many pixels: 64, for the whole is twice as wide.
     grid = np.arange(256) * 256
     for part_of, expected in ((1, 32), (2, 64)):
         uv = np.stack(np.broadcast_arrays(grid[None, :] // part_of, grid[:, None] // part_of), axis=-1).astype(np.uint16)
