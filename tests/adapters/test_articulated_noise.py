@@ -265,6 +265,25 @@ def test_fitted_texels_are_as_large_as_a_cell() -> None:
     assert an.fitted(alone) == {1: 1}
 
 
+def test_texels_of_a_cell_survive_the_down_sampling_and_those_of_a_pixel_do_not(dancer: Drawn) -> None:
+    # Where a latent's own pixel is seen again four frames later, does the latent there hold the same number? A texel of 1/8 of a cell's side is
+    # hit again by about 1 in 64 (1/64 of the cell's area), one of a cell's size by chance of overlap, about a half.
+    at = an.cells(dancer.surface, FRAMES, (SIDE, SIDE))
+    share = {}
+    for cell in (1.0, 8.0):
+        noise = an.articulated(dancer.surface, at, 1, 1, texels=an.fitted(dancer.surface, cell))[:, 0]
+        kept = []
+        for f in range(len(at.frames) - 1):
+            p, q = pairs(dancer.surface, int(at.frames[f]), int(at.frames[f + 1]))
+            picked = (p // SIDE % 8 == 4) & (p % SIDE % 8 == 4)
+            p, q = p[picked], q[picked]
+            kept.extend(noise[f][p // SIDE // 8, p % SIDE // 8] == noise[f + 1][q // SIDE // 8, q % SIDE // 8])
+        assert len(kept) > 25
+        share[cell] = float(np.mean(kept))
+    assert share[1.0] < 0.15
+    assert share[8.0] > 0.3
+
+
 def test_a_clip_longer_than_its_maps_is_allowed_where_no_latent_looks_past_them() -> None:
     # 24 frames: a 25-frame clip looks at 0, 4, .., 24, which is not there; by `nearest` at floor(i * 25 / 7) <= 21, which is.
     surface = random_surface(24, 16, 16)
