@@ -15,7 +15,8 @@ from benchmark.errors import InputError
 
 GIVEN = ("reference", "driving", "pose", "audio", "prompt", "prepared")
 """What a case gives, in the words of a recipe."""
-PLACES = ("repo", "checkpoint", "out", "work")
+PLACES = ("repo", "checkpoint", "given", "out", "work")
+"""The checkout, the weights the user named, the folder of the inputs' copies, the working folder and `out` in it."""
 NUMBERS = ("seed", "frames", "case")
 _PLACE = re.compile(r"\{([a-z]+)\}")
 SHELL = re.compile(r"[;&|<>`$\n*?~!\\]")

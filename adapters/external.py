@@ -165,7 +165,7 @@ class _Unit:
             if name in _inputs.MAKERS:
                 self.made[name] = _inputs.MAKERS[name](recipe.id, case, self.given)
         values = {name: str(path) for name, path in self.made.items()}
-        values |= {"repo": str(self.place.repo), "work": str(self.work), "out": str(self.work / "out")}
+        values |= {"repo": str(self.place.repo), "work": str(self.work), "out": str(self.work / "out"), "given": str(self.given)}
         values |= {"seed": str(self.settings.seed), "case": safe_name(case.id)}
         if "prompt" in recipe.inputs:
             text = case.prompt or recipe.prompt
@@ -247,7 +247,10 @@ class _Unit:
             "tag": str(info.fps),
             "rate": str(true),
         }
-        crop = Rect(*map(float, output.crop[:4])) if output.crop else None
+        crop = None
+        if output.crop:
+            x, y, w, h = output.crop
+            crop = Rect(x, y, w, h)
         encode(self.clip, decode(info, crop=crop), true, codec="ffv1")
         return self.clip
 
@@ -281,7 +284,7 @@ def notes(clip: Path, recipe: Recipe) -> list[str]:
     said = []
     if facts["checkout"] is None or not facts["checkout"].startswith(recipe.commit):
         said.append(
-            f"{recipe.id}: the checkout stands on {(facts['checkout'] or 'no known commit')[:12]}, the recipe was read at {recipe.commit}"
+            f"{recipe.id}: the checkout stands on {(facts['checkout'] or '')[:12] or 'no known commit'}, the recipe was read at {recipe.commit}"
         )
     if facts["outside"]:
         said.append(f"{recipe.id}: {len(facts['outside'])} file(s) written outside its own folder: {', '.join(facts['outside'][:3])}")
@@ -311,4 +314,4 @@ def adapter(recipe: Recipe) -> Generating:
     )
 
 
-SPEC = tuple(adapter(load(path)) for path in sorted(RECIPES.glob("*.toml")))
+SPEC = tuple(adapter(load(path)) for path in sorted(RECIPES.glob("*.toml"), key=lambda path: path.stem))
