@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters._kinds import Kind
+from adapters._truth import frame_of
 from benchmark.errors import InputError
 from benchmark.model import Case
 
@@ -74,8 +75,8 @@ def wanted(case: Case, kind: Kind, size: tuple[int, int] | None = None) -> Wante
 
 
 def reference(case: Case, size: tuple[int, int]) -> Picture:
-    """(h, w, 3) the case's reference picture, else the truth's frame that is known to be it, resized by area or bicubically. InputError (`no-reference`)."""
-    from benchmark.media import decode, probe, read_image
+    """(h, w, 3) the case's reference picture, else the truth's frame that is known to be it, resized by area or bicubically. InputError: `no-reference`, `bad-range`."""
+    from benchmark.media import probe, read_image
 
     if case.reference is not None:
         return resized(read_image(case.reference), size)
@@ -83,19 +84,7 @@ def reference(case: Case, size: tuple[int, int]) -> Picture:
         raise InputError(
             "needs a reference picture", code="no-reference", found=f"case {case.id} names none", hint="--reference-frame '*=0'"
         )
-    seen = 0
-    with closing(decode(probe(case.truth.path, fps=case.truth.fps), crop=case.truth.crop)) as chunks:
-        for chunk in chunks:
-            if case.reference_frame < seen + len(chunk):
-                return resized(chunk[case.reference_frame - seen], size)
-            seen += len(chunk)
-    raise InputError(
-        "the reference frame is not in the truth",
-        code="no-reference",
-        path=case.truth.path,
-        found=f"frame {case.reference_frame}",
-        expected=f"0..{seen - 1}",
-    )
+    return resized(frame_of(probe(case.truth.path, fps=case.truth.fps), case.truth, case.reference_frame), size)
 
 
 def poses(case: Case, made: int, size: tuple[int, int], picture: tuple[int, int] | None = None) -> list[Picture]:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from adapters._truth import truth_of
+from adapters._truth import frame_of, truth_of
 from benchmark.errors import InputError
-from benchmark.model import Adapter, Case, Settings, Source
-
-if TYPE_CHECKING:
-    from benchmark.media import VideoInfo
+from benchmark.model import Adapter, Case, Settings
 
 
 def generate(case: Case, settings: Settings, stem: Path) -> Path:
@@ -26,30 +18,10 @@ def generate(case: Case, settings: Settings, stem: Path) -> Path:
             "`still` needs a reference picture", code="no-reference", found=f"case {case.id} names none", hint="--reference-frame '*=0'"
         )
     source, truth, rate = truth_of(case, "still")
-    picture = read_image(case.reference) if case.reference is not None else _frame(truth, source, case.reference_frame or 0)
+    picture = read_image(case.reference) if case.reference is not None else frame_of(truth, source, case.reference_frame or 0)
     path = stem.with_name(stem.name + ".mkv")
     encode(path, (picture[None] for _ in range(truth.frames)), rate, codec="ffv1")
     return path
-
-
-def _frame(truth: VideoInfo, source: Source, index: int) -> NDArray[np.uint8]:
-    from benchmark.media import decode
-
-    seen = 0
-    with closing(decode(truth, crop=source.crop)) as chunks:
-        for chunk in chunks:
-            if index < seen + len(chunk):
-                picture: NDArray[np.uint8] = chunk[index - seen]
-                return picture
-            seen += len(chunk)
-    raise InputError(
-        "the reference frame is not in the truth",
-        code="bad-range",
-        path=truth.path,
-        found=f"frame {index}",
-        expected=f"0..{seen - 1}",
-        hint="--reference-frame '*=0'",
-    )
 
 
 SPEC = Adapter(

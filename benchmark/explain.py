@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from benchmark import licences
 from benchmark.errors import InputError
+from benchmark.generating import Generating
 from benchmark.model import Adapter, FeatureVariant, FrameVariant, Metric, ProtocolSpec, SetVariant, Suite, Variant
 from benchmark.registry import registry
 from benchmark.rows import ClipExtractor, ClipVariant, RegionVariant, extractors
@@ -247,5 +248,6 @@ def _adapter(item: Adapter) -> str:
             ("status", item.status),
             ("source", item.source),
             ("version", str(item.version)),
+            *(item.details if isinstance(item, Generating) else ()),
         ],
     )

@@ -32,7 +32,8 @@ def config_file() -> Path:
 
 
 def config() -> Mapping[str, Any]:
-    """The configuration file: `cache = "DIR"`, `weights = "DIR"`, and `[data]` with one root a suite. Empty when there is none."""
+    """The configuration file: `cache = "DIR"`, `weights = "DIR"`, `[data]` with one root a suite, and `[repositories.NAME]` with what is known of a
+    method's checkout. Empty when there is none."""
     path = config_file()
     if not path.is_file():
         return {}
@@ -40,10 +41,15 @@ def config() -> Mapping[str, Any]:
     from benchmark.errors import InputError
 
     table = load_toml(path)
-    expected = 'cache = "DIR", weights = "DIR", and a table [data] of suite = "DIR"'
+    expected = 'cache = "DIR", weights = "DIR", a table [data] of suite = "DIR", tables [repositories.NAME]'
     for key, value in table.items():
-        good = isinstance(value, dict) and all(isinstance(v, str) for v in value.values()) if key == "data" else isinstance(value, str)
-        if key not in ("cache", "weights", "data") or not good:
+        if key == "data":
+            good = isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+        elif key == "repositories":
+            good = isinstance(value, dict) and all(isinstance(v, dict) for v in value.values())
+        else:
+            good = isinstance(value, str)
+        if key not in ("cache", "weights", "data", "repositories") or not good:
             raise InputError(
                 "the configuration is wrong", code="config", path=path, found=f"{key} = {value!r}", expected=expected, hint="edit the file"
             )
@@ -57,6 +63,15 @@ def data_root(suite: str) -> tuple[Path, str] | None:
         return Path(named).expanduser() / suite, f"BENCHMARK_DATA={named}"
     root = config().get("data", {}).get(suite)
     return (Path(root).expanduser(), str(config_file())) if root else None
+
+
+def repository(name: str) -> Mapping[str, Any]:
+    """What is known of a method's checkout: its table [repositories.NAME], else `path` below BENCHMARK_REPOSITORIES. Empty when nobody named one."""
+    table: Mapping[str, Any] = config().get("repositories", {}).get(name, {})
+    folder = os.environ.get("BENCHMARK_REPOSITORIES")
+    if "path" not in table and folder and (Path(folder).expanduser() / name).is_dir():
+        return {"path": str(Path(folder).expanduser() / name), **table}
+    return table
 
 
 def weights_folders(named: Path | None = None) -> list[Path]:

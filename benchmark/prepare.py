@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmark import resize
 from benchmark.errors import InputError
+from benchmark.generating import Generating
 from benchmark.jobs import CaseJob, Runner, Track, bad_truth
 from benchmark.media import VideoInfo, crop_box, probe, read_image, sha256_file
 from benchmark.model import Case, Counted, Rect, Settings, SizeRule
@@ -117,6 +118,8 @@ def _generate(runner: Runner, job: CaseJob, case: Case) -> None:
             found=f"{type(error).__name__}: {error}",
             hint=f"hvbench explain {adapter.id}",
         ) from error
+    if isinstance(adapter, Generating):
+        runner.notes += adapter.notes(path)
     runner.source = replace(runner.source, path=path)
     runner.sha256 = sha256_file(path)
     runner.generated = str(path.relative_to(job.clips.parent).as_posix())

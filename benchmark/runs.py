@@ -221,11 +221,11 @@ def _finished(out: Path, header: Mapping[str, Any]) -> Record | None:
         return None
     record = load(out)
     same_plan = record.header["plan"] == header["plan"]
-    # What a worker's death or silence or a package that was not there left unscored is tried again when the command is.
+    # What a worker's death or silence or a package that was not there left unscored is tried again when the command is, and so is a clip not made.
     again = any(
-        str(found.get("reason", "")).startswith(("worker-", "not-installed"))
+        (entry["status"] == "failed" and "made" in entry)
+        or any(str(found.get("reason", "")).startswith(("worker-", "not-installed")) for found in _lacking(entry))
         for entry in record.journal.values()
-        for found in _lacking(entry)
     )
     return record if record.status == "success" and same_plan and not again and (out / SCORES).exists() else None
 

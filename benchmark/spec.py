@@ -13,6 +13,7 @@ from benchmark import backends, made, paths
 from benchmark import cases as gathering
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError, Unscored
+from benchmark.generating import Generating
 from benchmark.machine import TORCH
 from benchmark.media import HashCache
 from benchmark.model import Adapter, Case, ProtocolSpec, Source, Split, Suite, Unit
@@ -326,7 +327,8 @@ def _methods(request: Request, found: gathering.Gathered) -> tuple[Method, ...]:
         adapter = find(registry().adapters, name, "adapter")
         if name in found.outputs:
             raise InputError("two methods of one name", code="collision", found=name)
-        methods.append(Method(name, adapter, gathering.source(Path(), name, request)))
+        offset = adapter.offset if isinstance(adapter, Generating) else 0
+        methods.append(Method(name, adapter, gathering.source(Path(), name, request, base=Source(Path(), offset=offset))))
     if not methods:
         raise InputError(
             "there is nothing to score", code="usage", expected="--outputs NAME=DIR or --adapter NAME", hint="hvbench ls adapters"
