@@ -75,7 +75,7 @@ def wanted(case: Case, kind: Kind, size: tuple[int, int] | None = None) -> Wante
 
 
 def reference(case: Case, size: tuple[int, int]) -> Picture:
-    """(h, w, 3) the case's reference picture, else the truth's frame that is known to be it, resized by area or bicubically. InputError: `no-reference`, `bad-range`."""
+    """(h, w, 3) the case's reference picture, else the truth's frame that is known to be it, resized. InputError: `no-reference`, `bad-range`."""
     from benchmark.media import probe, read_image
 
     if case.reference is not None:
