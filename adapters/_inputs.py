@@ -87,8 +87,9 @@ def reference(case: Case, size: tuple[int, int]) -> Picture:
     return resized(frame_of(probe(case.truth.path, fps=case.truth.fps), case.truth, case.reference_frame), size)
 
 
-def poses(case: Case, made: int, size: tuple[int, int], picture: tuple[int, int] | None = None) -> list[Picture]:
-    """(h, w, 3) skeletons for every frame that is made: the case's pose video resized, or drawn from its keypoints; the last one is repeated at the end.
+def poses(case: Case, want: Wanted, picture: tuple[int, int] | None = None) -> list[Picture]:
+    """(h, w, 3) skeletons for every frame that is made: the case's pose video resized, or drawn from its keypoints; the last one is repeated for the
+    frames that are made and not kept.
 
     picture: (width, height) in whose pixels keypoints are, else the truth's size. Raises InputError: `no-pose`, `pose-length` (fewer poses than frames of the
     case), `bad-keypoints`.
@@ -98,17 +99,16 @@ def poses(case: Case, made: int, size: tuple[int, int], picture: tuple[int, int]
     if case.pose is None:
         raise InputError("needs a pose", code="no-pose", found=f"case {case.id} names none", hint="pose = FILE in cases.toml")
     if case.pose.suffix == ".npz":
-        found = [drawn(points, seen, picture or _of(case), size) for points, seen in zip(*_keypoints(case.pose), strict=True)]
+        found = [drawn(points, seen, picture or _of(case), want.size) for points, seen in zip(*_keypoints(case.pose), strict=True)]
     else:
         info = probe(case.pose)
         with closing(decode(info)) as chunks:
-            found = [resized(frame, size) for chunk in chunks for frame in chunk]
-    least = case.frames or 1
-    if len(found) < min(least, made):
+            found = [resized(frame, want.size) for chunk in chunks for frame in chunk]
+    if len(found) < want.frames:
         raise InputError(
-            "has fewer poses than the case has frames", code="pose-length", path=case.pose, found=str(len(found)), expected=str(least)
+            "has fewer poses than the case has frames", code="pose-length", path=case.pose, found=str(len(found)), expected=str(want.frames)
         )
-    return (found + [found[-1]] * max(0, made - len(found)))[:made]
+    return (found + [found[-1]] * max(0, want.made - len(found)))[: want.made]
 
 
 def _of(case: Case) -> tuple[int, int]:

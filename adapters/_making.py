@@ -113,7 +113,7 @@ def _vace(case: Case, want: Wanted) -> dict[str, Any]:
 
     width, height = want.size
     return {
-        "video": [Image.fromarray(frame) for frame in poses(case, want.made, want.size)],
+        "video": [Image.fromarray(frame) for frame in poses(case, want)],
         "mask": [Image.new("L", (width, height), 255)] * want.made,
         "reference_images": [Image.fromarray(reference(case, want.size))],
     }

@@ -161,7 +161,8 @@ def _wholeframe(value: Callable[[Sync], float], what: str) -> ClipVariant:
         f"{_ARITHMETIC}; {what}; mean over clips",
         source="Rudrabha/Wav2Lip evaluation/scores_LSE (calculate_scores_LRS.py); joonson/syncnet_python@6efbb1c SyncNetInstance.py",
         deviation="held to frozen numbers of the original behind the decoder"
-        f"{_ZEROS}. The protocol's size rule comes first: a clip that is not of the truth's size is resized twice, where the original squashes it once",
+        f"{_ZEROS}. The protocol's size rule comes first: a clip that is not of the truth's size is resized twice, "
+        "where the original squashes it once. Silence is unscored",
     )
 
 

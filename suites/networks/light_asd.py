@@ -40,7 +40,9 @@ def build(state: Mapping[str, NDArray[np.float32]], device: str) -> Callable[[Ag
             heard = beside(again.sound, track)
             try:
                 scores = speaking(score, crops, heard) if len(heard) else np.zeros(0)
-            except Unscored:
+            except Unscored as reason:
+                if reason.reason != "too-short":
+                    raise
                 scores = np.zeros(0)
             if len(scores):
                 rows[number] = np.concatenate([heading(track), [scores.astype(np.float64).mean(), len(scores)]])

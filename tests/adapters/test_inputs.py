@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters._inputs import drawn, poses, reference, resized, wanted
+from adapters._inputs import Wanted, drawn, poses, reference, resized, wanted
 from adapters._kinds import KINDS
 from benchmark.errors import InputError
 from benchmark.media import write_png
@@ -53,7 +53,7 @@ def test_what_is_not_known(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="frame 99"):
         reference(replace(given, reference=None, reference_frame=99), (48, 32))
     with pytest.raises(InputError) as error:
-        poses(given, 5, (48, 32))
+        poses(given, wanted(given, VACE, (48, 32)))
     assert error.value.code == "no-pose"
 
 
@@ -79,7 +79,7 @@ def test_poses_of_a_video_and_of_keypoints(tmp_path: Path) -> None:
     given = case(tmp_path)
     skeletons = movie(5, 10, 40, 52)
     video = write(tmp_path / "pose.mkv", skeletons, rate=24)
-    found = poses(replace(given, pose=video), 13, (52, 40))
+    found = poses(replace(given, pose=video), Wanted(10, 13, Fraction(24), (52, 40)))
     assert len(found) == 13
     assert np.array_equal(found[4], skeletons[4])
     assert all(np.array_equal(found[k], skeletons[9]) for k in (9, 10, 11, 12))
@@ -89,7 +89,7 @@ def test_poses_of_a_video_and_of_keypoints(tmp_path: Path) -> None:
     points[:, 5], points[:, 7] = (10, 20), (40, 20)  # an upper arm, level
     visible[:, [5, 7]] = True
     np.savez(tmp_path / "pose.npz", keypoints=points, visible=visible)
-    found = poses(replace(given, pose=tmp_path / "pose.npz"), 10, (104, 80))
+    found = poses(replace(given, pose=tmp_path / "pose.npz"), Wanted(10, 13, Fraction(24), (104, 80)))
     lit = np.argwhere(found[0].any(axis=2))
     assert set(lit[:, 0]) == {40}
     assert (lit[:, 1].min(), lit[:, 1].max()) == (20, 80)
@@ -105,12 +105,14 @@ def test_poses_that_do_not_do(tmp_path: Path) -> None:
     given = case(tmp_path)
     short = write(tmp_path / "short.mkv", movie(5, 4, 40, 52), rate=24)
     with pytest.raises(InputError) as error:
-        poses(replace(given, pose=short), 13, (52, 40))
+        poses(
+            replace(given, pose=short, frames=None), Wanted(10, 13, Fraction(24), (52, 40))
+        )  # the truth says how many, not the case alone
     assert (error.value.code, error.value.found, error.value.expected) == ("pose-length", "4", "10")
     np.savez(tmp_path / "wrong.npz", keypoints=np.zeros((10, 134, 2)))
     (tmp_path / "text.npz").write_text("no archive")
     for name, says in (("wrong.npz", "keypoints (10, 134, 2)"), ("text.npz", "")):
         with pytest.raises(InputError) as error:
-            poses(replace(given, pose=tmp_path / name), 13, (52, 40))
+            poses(replace(given, pose=tmp_path / name), Wanted(10, 13, Fraction(24), (52, 40)))
         assert error.value.code == "bad-keypoints"
         assert says in str(error.value.found)

@@ -133,7 +133,7 @@ def test_schedules_that_are_none(steps: list[float], names: str) -> None:
 @pytest.mark.peers
 def test_schedules_of_diffusers() -> None:
     # The library's own timesteps; what is expected is counted by comparing each with the border.
-    diffusers = pytest.importorskip("diffusers")
+    diffusers = pytest.importorskip("diffusers", reason="the extra [diffusers] is not installed")
     schedulers = [
         diffusers.UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0),
         diffusers.FlowMatchEulerDiscreteScheduler(shift=5.0),
