@@ -97,6 +97,29 @@ def _vace() -> Any:
     return WanVACEPipeline(**_wan_parts(), transformer=WanVACETransformer3DModel(**_WAN, vace_layers=[0, 2], vace_in_channels=96).eval())
 
 
+def _image_parts() -> dict[str, Any]:
+    """The CLIP encoder whose states the denoiser's image attention reads."""
+    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
+
+    sides = {"image_size": 16, "patch_size": 8}
+    config = CLIPVisionConfig(hidden_size=32, projection_dim=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=37, **sides)
+    return {
+        "image_encoder": CLIPVisionModel(config).eval(),
+        "image_processor": CLIPImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}),
+    }
+
+
+def _wan_i2v() -> Any:
+    from diffusers import WanImageToVideoPipeline, WanTransformer3DModel
+
+    inner = _WAN["num_attention_heads"] * _WAN["attention_head_dim"]
+    return WanImageToVideoPipeline(
+        **_wan_parts(),
+        **_image_parts(),
+        transformer=WanTransformer3DModel(**{**_WAN, "in_channels": 36}, image_dim=32, added_kv_proj_dim=inner).eval(),
+    )
+
+
 def _cogvideox() -> Any:
     from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXImageToVideoPipeline, CogVideoXTransformer3DModel
     from transformers import T5Config, T5EncoderModel
@@ -137,4 +160,4 @@ def _cogvideox() -> Any:
     )
 
 
-_BUILDERS: dict[str, Callable[[], Any]] = {"vace": _vace, "cogvideox-i2v": _cogvideox}
+_BUILDERS: dict[str, Callable[[], Any]] = {"vace": _vace, "wan-i2v": _wan_i2v, "cogvideox-i2v": _cogvideox}
