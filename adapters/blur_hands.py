@@ -9,7 +9,8 @@ import numpy as np
 
 from adapters._faults import Frames, arrays, changed
 from benchmark.errors import InputError
-from benchmark.model import Adapter, Case, Settings
+from benchmark.generating import Adapter, Settings
+from benchmark.model import Case
 
 SIGMA = 0.012
 """Of the Gaussian, as a part of the picture's height: 3 pixels at 256."""

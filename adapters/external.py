@@ -21,8 +21,8 @@ from adapters import _material
 from adapters._recipe import Recipe, Step, details, fill, load, uses
 from benchmark import paths
 from benchmark.errors import InputError
-from benchmark.generating import Generating
-from benchmark.model import Case, Rect, Settings
+from benchmark.generating import Generating, Settings
+from benchmark.model import Case, Rect
 
 RECIPES = Path(__file__).with_name("recipes")
 LOG = 1 << 20

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from adapters._faults import Frames, changed
-from benchmark.model import Adapter, Case, Settings
+from benchmark.generating import Adapter, Settings
+from benchmark.model import Case
 
 LEVELS = 8
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters._truth import truth_of
-from benchmark.model import Adapter, Case, Settings
+from benchmark.generating import Adapter, Settings
+from benchmark.model import Case
 
 CRF = "23"
 

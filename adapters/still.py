@@ -6,7 +6,8 @@ from pathlib import Path
 
 from adapters._truth import frame_of, truth_of
 from benchmark.errors import InputError
-from benchmark.model import Adapter, Case, Settings
+from benchmark.generating import Adapter, Settings
+from benchmark.model import Case
 
 
 def generate(case: Case, settings: Settings, stem: Path) -> Path:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from adapters._faults import arrays
 from adapters._truth import truth_of
 from benchmark.errors import InputError
-from benchmark.model import Adapter, Case, Settings
+from benchmark.generating import Adapter, Settings
+from benchmark.model import Case
 
 Floats = NDArray[np.float64]
 Picture = NDArray[np.uint8]

@@ -10,12 +10,14 @@ from pathlib import Path
 from benchmark import paths
 
 PARTS = {
+    "checkpoints": "tiny pipelines drawn from a seed",
+    "clips": "clips that models made, by key",
     "features": "network features by content key",
     "graphs": "networks exported for onnxruntime",
     "suites": "clips of generated suites",
     "weights": "network weights (never pruned)",
 }
-PRUNED = ("features", "graphs", "suites")
+PRUNED = ("checkpoints", "clips", "features", "graphs", "suites")
 
 
 @dataclass(frozen=True)

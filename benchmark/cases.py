@@ -44,7 +44,7 @@ def gather(request: Request, suite: Suite, split: Split) -> Gathered:
 
 
 def _check_names(request: Request, outputs: Mapping[str, object]) -> None:
-    known = {*outputs, *request.adapters, TRUTH, REAL, ANY}
+    known = {*outputs, *(word.partition("=")[0] for word in request.adapters), TRUTH, REAL, ANY}
     for option, names in (
         ("--offset", request.offsets),
         ("--crop", request.crops),
@@ -67,25 +67,30 @@ def _check_names(request: Request, outputs: Mapping[str, object]) -> None:
                     expected=", ".join(sorted(allowed)),
                 )
     for name in outputs:
-        if name in (TRUTH, REAL, ANY):
-            raise InputError(
-                "this name stands for something else",
-                code="bad-id",
-                found=repr(name),
-                expected=f"a method's own name; {TRUTH}, {REAL} and {ANY} are taken by options such as --crop",
-                hint=f"--outputs {name if name != ANY else 'all'}-clips={request.outputs.get(name, 'DIR')}",
-            )
-        if name != name.lower() or not name or any(c in name for c in " @:/\\=*"):
-            raise InputError(
-                "a method's name is lower case, without space, @, :, /, = or *",
-                code="bad-id",
-                found=repr(name),
-                hint=f"--outputs {name.lower().replace(' ', '-') or 'name'}={request.outputs.get(name, 'DIR')}",
-            )
+        check_name(name, "--outputs", str(request.outputs.get(name, "DIR")))
         if name in request.adapters:
             raise InputError(
                 "two methods of one name", code="collision", found=f"--outputs {name}=... and --adapter {name}", hint="rename the outputs"
             )
+
+
+def check_name(name: str, option: str, value: str) -> None:
+    """Raises InputError for a name that no method can have. option, value: where it was said, for the hint."""
+    if name in (TRUTH, REAL, ANY):
+        raise InputError(
+            "this name stands for something else",
+            code="bad-id",
+            found=repr(name),
+            expected=f"a method's own name; {TRUTH}, {REAL} and {ANY} are taken by options such as --crop",
+            hint=f"{option} {name if name != ANY else 'all'}-clips={value}",
+        )
+    if name != name.lower() or not name or any(c in name for c in " @:/\\=*"):
+        raise InputError(
+            "a method's name is lower case, without space, @, :, /, = or *",
+            code="bad-id",
+            found=repr(name),
+            hint=f"{option} {name.lower().replace(' ', '-') or 'name'}={value}",
+        )
 
 
 def source(path: Path, name: str, request: Request, suite_fps: Fraction | None = None, base: Source | None = None) -> Source:

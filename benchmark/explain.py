@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from benchmark import licences
 from benchmark.errors import InputError
-from benchmark.generating import Generating
-from benchmark.model import Adapter, FeatureVariant, FrameVariant, Metric, ProtocolSpec, SetVariant, Suite, Variant
+from benchmark.generating import Adapter, Generating
+from benchmark.model import FeatureVariant, FrameVariant, Metric, ProtocolSpec, SetVariant, Suite, Variant
 from benchmark.registry import registry
 from benchmark.rows import ClipExtractor, ClipVariant, RegionVariant, extractors
 from benchmark.workers import Worker, WorkerExtractor

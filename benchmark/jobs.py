@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError, Unscored
+from benchmark.generating import Settings
 from benchmark.loading import Networks
+from benchmark.making import Made
 from benchmark.media import VideoInfo
 from benchmark.model import Case, Counted, Source, Unit
 from benchmark.pairing import Pairing
@@ -26,13 +28,16 @@ NOT_APPLICABLE = "not-applicable"
 
 @dataclass(frozen=True)
 class UnitJob:
-    """A unit to be done. adapter: id of the adapter that makes the clip (None = finished output). error: known before any decoding."""
+    """A unit to be done. adapter: id of the adapter that makes the clip (None = finished output). settings: what that is told, ready: the clip, where it was
+    made before the pass. error: known before any decoding."""
 
     unit: Unit
     source: Source
     sha256: str | None
     adapter: str | None = None
     error: InputError | None = None
+    settings: Settings = field(default_factory=Settings)
+    ready: Made | None = None
 
 
 @dataclass(frozen=True)

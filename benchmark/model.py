@@ -342,32 +342,7 @@ class Suite:
     make: str | None = None
 
 
-# --------------------------------------------------------------------------------------------------------------- adapters
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What a generating adapter is told besides the case; all of it is part of the record."""
-
-    seed: int = 0
-    device: str = "cpu"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adapter:
-    """Who makes the clips. generate(case, settings, stem) writes one clip and returns its path: `stem` is a path without suffix inside the run.
-
-    version is part of a generated clip's key. needs: what must be there before it can run, in words (empty = nothing).
-    """
-
-    id: str
-    version: int
-    title: str
-    summary: str
-    generate: Callable[[Case, Settings, Path], Path]
-    needs: str = ""
-    source: str = ""
-    status: str = "ready"
+# ----------------------------------------------------------------------------------------------------------------- scores
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import replace
 
 import numpy as np
 
 from benchmark import resize
 from benchmark.errors import InputError
-from benchmark.generating import Generating
 from benchmark.jobs import CaseJob, Runner, Track, bad_truth
+from benchmark.making import Made, call
 from benchmark.media import VideoInfo, crop_box, probe, read_image, sha256_file
-from benchmark.model import Case, Counted, Rect, Settings, SizeRule
+from benchmark.model import Case, Counted, Rect, SizeRule
 from benchmark.pairing import Pairing, check_panels, pair, sizes
 from benchmark.registry import find, registry
 
@@ -42,7 +41,9 @@ def prepare(runner: Runner, job: CaseJob, truth: VideoInfo | None, truth_error: 
             raise bad_truth(job.case.id, truth_error)
         reference = runner.source.reference_frame if runner.source.reference_frame is not None else job.case.reference_frame
         runner.reference = reference
-        if runner.job.adapter:
+        if runner.job.ready is not None:
+            _take(runner, job, runner.job.ready)
+        elif runner.job.adapter:
             _generate(runner, job, replace(job.case, reference_frame=reference))
         info = runner.info = probe(runner.source.path, fps=runner.source.fps)
         runner.box = crop_box(runner.source.crop, info.width, info.height) if runner.source.crop else (0, 0, info.width, info.height)
@@ -94,6 +95,14 @@ def _own_size(size: tuple[int, int], rule: SizeRule) -> tuple[int, int]:
     return size if rule.to == "truth" or rule.side is None else resize.short_side(size[0], size[1], rule.side)
 
 
+def _take(runner: Runner, job: CaseJob, made: Made) -> None:
+    """A clip that was made before the pass."""
+    runner.notes += made.notes
+    runner.source = replace(runner.source, path=made.path)
+    runner.sha256 = made.sha256
+    runner.generated = str(made.path.relative_to(job.clips.parent).as_posix())
+
+
 def _generate(runner: Runner, job: CaseJob, case: Case) -> None:
     """Let the adapter make the clip."""
     assert runner.job.adapter is not None
@@ -101,25 +110,10 @@ def _generate(runner: Runner, job: CaseJob, case: Case) -> None:
     from benchmark.record import safe_name
 
     unit = runner.job.unit
-    folder = job.clips / adapter.id
+    folder = job.clips / safe_name(unit.adapter)
     stem = folder / f"{safe_name(unit.case)}-{unit.seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        path = adapter.generate(case, Settings(seed=unit.seed, device=job.device), stem)
-    except InputError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise  # no fault of the adapter, and no clip of this run can be made
-        raise InputError(
-            f"the adapter {adapter.id} failed",
-            code="adapter-failed",
-            path=stem,
-            found=f"{type(error).__name__}: {error}",
-            hint=f"hvbench explain {adapter.id}",
-        ) from error
-    if isinstance(adapter, Generating):
-        runner.notes += adapter.notes(path)
+    path = call(adapter, case, replace(runner.job.settings, seed=unit.seed), stem)
     runner.source = replace(runner.source, path=path)
     runner.sha256 = sha256_file(path)
     runner.generated = str(path.relative_to(job.clips.parent).as_posix())

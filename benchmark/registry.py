@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from benchmark import data
 from benchmark.errors import InputError
-from benchmark.model import Adapter, Case, Extractor, Metric, ProtocolSpec, Suite, Variant
+from benchmark.generating import Adapter
+from benchmark.model import Case, Extractor, Metric, ProtocolSpec, Suite, Variant
 from benchmark.workers import Worker
 
 if TYPE_CHECKING:

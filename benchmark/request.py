@@ -14,7 +14,10 @@ from benchmark.model import Rect
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The arguments of a run. Maps are keyed by a method's name, `truth`, `real`, or `*` (every method, never the truth)."""
+    """The arguments of a run. Maps are keyed by a method's name, `truth`, `real`, or `*` (every method, never the truth).
+
+    adapters: `ID` or `NAME=ID`. settings: {method or `*`: {field of generating.Settings: value}}.
+    """
 
     suite: str | None = None
     split: str | None = None
@@ -47,6 +50,7 @@ class Request:
     require_all: bool = False
     max_frames: int = 512
     worker_options: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     out: Path | None = None
 
 
@@ -61,8 +65,15 @@ def request_to_json(request: Request) -> dict[str, Any]:
             value = {name: path.absolute() for name, path in value.items()}
         if item.name == "worker_options":
             value = {flag: str(Path(said).absolute()) if "/" in said or Path(said).is_dir() else said for flag, said in value.items()}
+        if item.name == "settings":
+            value = {name: {key: _absolute(key, said) for key, said in told.items()} for name, told in value.items()}
         data[item.name] = plain(value)
     return data
+
+
+def _absolute(name: str, value: Any) -> Any:
+    """A checkpoint that is a path here, so that it is found from any folder."""
+    return str(Path(value).absolute()) if name == "checkpoint" and Path(str(value)).exists() else value
 
 
 def request_from_json(data: Mapping[str, Any]) -> Request:

@@ -26,6 +26,8 @@ def to_result(runner: Runner, job: CaseJob, truth: VideoInfo | None, features: F
     entry: dict[str, Any] = {"adapter": unit.adapter, "case": unit.case, "seed": unit.seed}
     if runner.job.adapter:
         entry["made"] = runner.job.adapter
+    if runner.job.ready is not None:
+        entry["generation"] = runner.job.ready.to_json()
     if runner.info is not None:
         entry["generated"] = {**runner.info.to_json(), "sha256": runner.sha256, "crop": list(runner.box) if runner.box else None}
         if runner.generated:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmark import batches, machine, paths, plan, scores, spec, weights, worker
+from benchmark import batches, machine, making, paths, plan, scores, spec, weights, worker
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError
 from benchmark.execute import executor
@@ -241,7 +241,8 @@ def _work(settled: Spec, todo: plan.Plan, request: Request, writer: Writer, head
     writer.header(header)
     done = {unit: entry for unit, entry in writer.mend().items() if same and _keep(entry, shards, todo)}
     writer.keep(done)
-    jobs = _jobs(settled, todo, request, writer.path, set(done))
+    made = making.make_all(making.jobs(settled, set(done), writer.path), reporter.note)
+    jobs = _jobs(settled, todo, request, writer.path, set(done), made)
     tight: set[str] = set()
     total = len(settled.units()) + len(settled.real)
     reporter.start(total, total - sum(len(job.units) for job in jobs))
@@ -318,7 +319,9 @@ def _keep(entry: Mapping[str, Any], shards: Path, todo: plan.Plan) -> bool:
     return True
 
 
-def _jobs(settled: Spec, todo: plan.Plan, request: Request, out: Path, done: set[Unit]) -> list[CaseJob]:
+def _jobs(
+    settled: Spec, todo: plan.Plan, request: Request, out: Path, done: set[Unit], made: Mapping[Unit, making.Made | InputError]
+) -> list[CaseJob]:
     workers = {name: found for name, found in settled.workers.items() if isinstance(found, Identity)}
     networks = Networks(todo.networks, settled.weights, request.weights_folder, paths.cache_dir() / "features", settled.max_frames, workers)
     threads = max(1, min(4, (os.cpu_count() or 1) // max(1, request.workers)))
@@ -349,7 +352,9 @@ def _jobs(settled: Spec, todo: plan.Plan, request: Request, out: Path, done: set
                     continue
                 if method.adapter:
                     assert method.view is not None
-                    units.append(UnitJob(unit, method.view, None, method.adapter.id))
+                    got = made.get(unit)
+                    error, ready = (got, None) if isinstance(got, InputError) else (None, got)
+                    units.append(UnitJob(unit, method.view, None, method.adapter.id, error, method.settings, ready))
                 else:
                     clip = settled.outputs[method.name, case.id]
                     units.append(UnitJob(unit, clip.source, clip.sha256, None, clip.error))

@@ -16,7 +16,8 @@ from benchmark.errors import InputError, Unscored
 from benchmark.generating import Generating
 from benchmark.machine import TORCH
 from benchmark.media import HashCache
-from benchmark.model import Adapter, Case, ProtocolSpec, Source, Split, Suite, Unit
+from benchmark.methods import Method, adapter_of, inputs_of, methods_of, view_json
+from benchmark.model import Case, ProtocolSpec, Source, Split, Suite, Unit
 from benchmark.registry import find, registry
 from benchmark.request import Request
 from benchmark.rows import GivenExtractor
@@ -34,18 +35,6 @@ class Clip:
     sha256: str | None = None
     error: InputError | None = None
     keypoints: str | None = None
-
-
-@dataclass(frozen=True)
-class Method:
-    """A column of the result: finished outputs of that name, or a registered adapter that makes its clips.
-
-    view: how a made clip is looked at (offset, fps, ...); its path is not known yet.
-    """
-
-    name: str
-    adapter: Adapter | None = None
-    view: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +57,7 @@ class Spec:
     backend: str
     references: Mapping[str, str]
     sounds: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     workers: Mapping[str, Identity | Unscored] = field(default_factory=dict)
     max_frames: int = 512
     notes: tuple[str, ...] = ()
@@ -84,15 +74,7 @@ class Spec:
             "split": self.split.id,
             "protocols": [plain(protocol) for protocol in self.protocols],
             "variants": {name: list(variants) for name, variants in self.variants.items()},
-            "methods": [
-                {
-                    "name": m.name,
-                    "kind": "adapter" if m.adapter else "outputs",
-                    "version": m.adapter.version if m.adapter else None,
-                    "view": _view(m.view),
-                }
-                for m in self.methods
-            ],
+            "methods": [method.to_json() for method in self.methods],
             "seeds": list(self.seeds),
             "weights": self.weights,
             "max_frames": self.max_frames,
@@ -105,15 +87,25 @@ class Spec:
     def _known_workers(self) -> dict[str, str]:
         return {name: found.sha256 for name, found in self.workers.items() if isinstance(found, Identity)}
 
-    def _case_json(self, case: Case) -> dict[str, Any]:
+    def given(self, case: Case) -> dict[str, Any]:
+        """What a generator is given for a case, by content: part of a made clip's key."""
+        return {**self._case_json(case, outputs=False), "fps": plain(case.fps), "frames": case.frames, "extra": plain(case.extra)}
+
+    def _case_json(self, case: Case, outputs: bool = True) -> dict[str, Any]:
         truth = self.truths.get(case.id)
-        return {
+        said = {
             "id": case.id,
             "truth": _clip_json(truth) if truth else None,
             "reference": self.references.get(case.id),
             "reference_frame": case.reference_frame,
             "prompt": case.prompt,
             **({"sound": self.sounds[case.id]} if case.id in self.sounds else {}),
+            **({"inputs": dict(self.inputs[case.id])} if case.id in self.inputs else {}),
+        }
+        if not outputs:
+            return said
+        return {
+            **said,
             "outputs": {m.name: _clip_json(self.outputs[m.name, case.id]) for m in self.methods if (m.name, case.id) in self.outputs},
         }
 
@@ -128,12 +120,8 @@ class Spec:
         return Path("runs") / f"{self.suite.id}-{self.sha256[:8]}"
 
 
-def _view(source: Source | None) -> dict[str, Any]:
-    return {key: value for key, value in plain(source).items() if key not in ("path", "keypoints") and value is not None} if source else {}
-
-
 def _clip_json(clip: Clip) -> dict[str, Any]:
-    view = {**_view(clip.source), **({"keypoints": clip.keypoints} if clip.keypoints else {})}
+    view = {**view_json(clip.source), **({"keypoints": clip.keypoints} if clip.keypoints else {})}
     return {"sha256": clip.sha256, **view} if clip.error is None else {"error": clip.error.code, **view}
 
 
@@ -169,8 +157,8 @@ def resolve(request: Request, hashes: HashCache | None = None, say: Callable[[st
     protocols, variants = _columns(request, suite)
     if suite.make and not rooted:
         request = dataclasses.replace(request, adapters=request.adapters or suite.adapters)
-        for name in request.adapters:
-            find(registry().adapters, name, "adapter")
+        for word in request.adapters:
+            adapter_of(word)
         maker = find(registry().makers, suite.make, "maker")
         folder = paths.cache_dir() / "suites" / f"{suite.make}-{maker.version}"
         if say and not (folder / made.CHECKED).exists():
@@ -191,7 +179,10 @@ def resolve(request: Request, hashes: HashCache | None = None, say: Callable[[st
         )
     for line in found.notes:
         note(line)
-    methods = _methods(request, found)
+    methods = methods_of(request, found, hashes)
+    for method in methods:
+        if (method.identity or {}).get("rehearsal"):
+            note(f"{method.name}: its clips come from a stand-in for the model: a rehearsal, never a result")
     given = any(_reads_files(name) for names in variants.values() for name in names)
 
     def hashed(source: Source) -> Clip:
@@ -235,6 +226,7 @@ def resolve(request: Request, hashes: HashCache | None = None, say: Callable[[st
         workers=_workers(request, variants, hashes),
         references={case.id: hashes.sha256(case.reference) for case in found.cases if case.reference and case.reference.exists()},
         sounds={case.id: hashes.sha256(case.audio) for case in found.cases if case.audio and case.audio.exists()},
+        inputs=inputs_of(found.cases, hashes) if any(isinstance(method.adapter, Generating) for method in methods) else {},
         notes=tuple(notes),
     )
 
@@ -319,23 +311,6 @@ def _split(request: Request, suite: Suite) -> Split:
 
 def _named_split(name: str | None, split: Split) -> Split:
     return split if name in (None, split.id) else Split(id=str(name), summary="named by cases.toml")
-
-
-def _methods(request: Request, found: gathering.Gathered) -> tuple[Method, ...]:
-    methods = [Method(name) for name in found.outputs]
-    for name in dict.fromkeys(request.adapters):
-        adapter = find(registry().adapters, name, "adapter")
-        if name in found.outputs:
-            raise InputError("two methods of one name", code="collision", found=name)
-        offset = adapter.offset if isinstance(adapter, Generating) else 0
-        methods.append(Method(name, adapter, gathering.source(Path(), name, request, base=Source(Path(), offset=offset))))
-    if not methods:
-        raise InputError(
-            "there is nothing to score", code="usage", expected="--outputs NAME=DIR or --adapter NAME", hint="hvbench ls adapters"
-        )
-    if not found.cases:
-        raise InputError("there is no case to score", code="empty")
-    return tuple(methods)
 
 
 def _hashed(source: Source, hashes: HashCache, pinned: Mapping[Path, str]) -> Clip:

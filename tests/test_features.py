@@ -22,8 +22,9 @@ from benchmark import machine, paths, statistics
 from benchmark.api import run
 from benchmark.errors import InputError, Unscored
 from benchmark.features import Node, Shards, feature_key, windows
+from benchmark.generating import Adapter, Settings
 from benchmark.media import decode, encode, probe
-from benchmark.model import Adapter, Case, Extractor, FeatureVariant, Forward, Metric, Rect, Settings, SetVariant
+from benchmark.model import Case, Extractor, FeatureVariant, Forward, Metric, Rect, SetVariant
 from benchmark.record import Record, load
 from benchmark.registry import WeightsEntry, registry
 from tests.formula import weights as formula

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark.model import Adapter, Case, Settings
+from benchmark.generating import Adapter, Settings
+from benchmark.model import Case
 from benchmark.validate import schema
 from tests.make import Study, call, header, journal, movie, row, scores, study, worse, write
 

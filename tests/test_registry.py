@@ -14,7 +14,8 @@ import pytest
 from benchmark import registry as module
 from benchmark.commands.looking import KINDS
 from benchmark.errors import InputError
-from benchmark.model import Adapter, FeatureVariant, FrameVariant, Metric, SetVariant, Suite, Variant
+from benchmark.generating import Adapter
+from benchmark.model import FeatureVariant, FrameVariant, Metric, SetVariant, Suite, Variant
 from benchmark.registry import Registry, find, registry
 from benchmark.rows import ClipVariant, OpeningVariant, RegionVariant, extractors
 

@@ -22,7 +22,8 @@ import numpy as np
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.model import Adapter, Case, Extractor, Metric, Settings, SetVariant
+from benchmark.generating import Adapter, Settings
+from benchmark.model import Case, Extractor, Metric, SetVariant
 from benchmark.record import JOURNAL, SCORES, SHARDS, VALUES
 from tests.make import (
     ROOT,

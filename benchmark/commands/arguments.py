@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from benchmark.data import fraction
 from benchmark.errors import InputError
@@ -90,7 +90,7 @@ def scoring(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a registered generator or baseline (hvbench ls adapters); repeatable",
+        help="a registered generator or baseline (hvbench ls adapters), or METHOD=NAME to run one twice under two names; repeatable",
     )
     group.add_argument("--seeds", default="0", metavar="0,1,2", help="seeds of generating adapters (default 0)")
     group.add_argument("--require", choices=["all"], help="exit 3 when anything is unscored")
@@ -103,6 +103,7 @@ def scoring(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--max-frames", type=int, default=512, metavar="N", help="longest clip that whole-clip variants take at once (default 512)"
     )
+    generators(parser)
     machine = parser.add_argument_group("machine")
     machine.add_argument("--device", "--devices", default="cpu", metavar="cpu|cuda|auto", help="where networks run (default cpu)")
     machine.add_argument(
@@ -119,6 +120,48 @@ def scoring(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("result")
     group.add_argument("--out", type=Path, metavar="RUN", help="run directory (default runs/<suite>-<spec>)")
     group.add_argument("--json", action="store_true", help="scores as JSON on standard output and nothing else there")
+
+
+GENERATORS: dict[str, tuple[str, str, str]] = {
+    "checkpoint": ("checkpoint", "tiny|DIR|FILE|ID", "what a generator loads: a folder in diffusers' format or with a checkpoint.toml, a hub's id that is already "
+                   "on this machine, or tiny: a rehearsal with networks drawn from a seed"),
+    "steps": ("steps", "N", "denoising steps"),
+    "guidance": ("guidance", "G", "scale of classifier-free guidance; 1 and less switches it off"),
+    "size": ("size", "WxH", "size of the clips that are made"),
+    "length": ("frames", "N", "make only the first N frames of every case"),
+    "dtype": ("dtype", "float32|bfloat16|float16", "numbers the networks run in"),
+}  # fmt: skip
+"""{option: (field of Settings, what is shown, help)}."""
+
+
+def generators(parser: argparse.ArgumentParser) -> None:
+    """What generating adapters are told."""
+    group = parser.add_argument_group(
+        "generators", "each for all, or METHOD=VALUE for one; repeatable; the checkpoint says what is not said here"
+    )
+    for option, (_, shown, text) in GENERATORS.items():
+        group.add_argument(f"--{option}", action="append", default=[], metavar=f"[METHOD=]{shown}", help=text)
+    group.add_argument("--offload", action="store_true", help="parts of a model wait on the CPU until they are needed")
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """{method or `*`: {field: value}} of the options of generators."""
+    from benchmark.generating import EVERY
+
+    found: dict[str, dict[str, Any]] = {}
+    read: dict[str, Callable[[str], Any]] = {"steps": int, "frames": int, "guidance": float, "size": _size}
+    for option, (field, _, _) in GENERATORS.items():
+        words = [word if "=" in word else f"{EVERY}={word}" for word in vars(arguments).get(option) or ()]
+        for name, value in named(f"--{option}", words, read.get(field, str)).items():
+            found.setdefault(name, {})[field] = value
+    if vars(arguments).get("offload"):
+        found.setdefault(EVERY, {})["offload"] = True
+    return found
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    return int(width), int(height)
 
 
 def _workers(parser: argparse.ArgumentParser) -> None:
@@ -202,6 +245,7 @@ def request(arguments: argparse.Namespace) -> Request:
         require_all=get("require") == "all",
         max_frames=get("max_frames") or 512,
         out=get("out"),
+        settings=_settings(arguments),
         worker_options={
             key.partition(" ")[2]: str(value) for key, value in vars(arguments).items() if key.startswith("worker ") and value is not None
         },
@@ -222,7 +266,11 @@ def named(option: str, words: Iterable[str], read: Callable[[str], T]) -> dict[s
         try:
             found[name] = read(value)
         except ValueError:
-            raise InputError(f"{option} {name}: not a whole number", code="usage", found=value) from None
+            raise InputError(
+                f"{option} {name}: not a {'number' if read is float else 'size WxH' if read is _size else 'whole number'}",
+                code="usage",
+                found=value,
+            ) from None
     return found
 
 

@@ -26,8 +26,9 @@ from adapters import _confined as confined
 from adapters import external
 from adapters._recipe import SHELL, Recipe, fill, load
 from benchmark.errors import InputError
+from benchmark.generating import Settings
 from benchmark.media import decode, probe
-from benchmark.model import Case, Settings, Source
+from benchmark.model import Case, Source
 from tests.make import call, entry, journal, movie, row, told, write
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="process limits are POSIX")

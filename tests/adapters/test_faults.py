@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from adapters import blur_hands, flicker, late
 from benchmark.errors import InputError
+from benchmark.generating import Adapter, Settings
 from benchmark.media import decode, encode, probe
-from benchmark.model import Adapter, Case, Settings, Source
+from benchmark.model import Case, Source
 from tests.make import movie
 
 Frames = NDArray[np.uint8]

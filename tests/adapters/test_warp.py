@@ -11,8 +11,9 @@ import pytest
 
 from adapters import warp
 from benchmark.errors import InputError
+from benchmark.generating import Settings
 from benchmark.media import decode, encode, probe, write_png
-from benchmark.model import Case, Settings, Source
+from benchmark.model import Case, Source
 from suites.embedded import tiktok
 from suites.embedded._film import Reel, Size
 

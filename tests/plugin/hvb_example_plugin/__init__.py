@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.generating import Adapter, Settings
 from benchmark.model import (
-    Adapter,
     Case,
     Counted,
     FrameRule,
@@ -16,7 +16,6 @@ from benchmark.model import (
     FrameVariant,
     Metric,
     ProtocolSpec,
-    Settings,
     SizeRule,
     Source,
     Split,
