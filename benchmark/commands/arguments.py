@@ -123,14 +123,18 @@ def scoring(parser: argparse.ArgumentParser) -> None:
 
 
 GENERATORS: dict[str, tuple[str, str, str]] = {
-    "checkpoint": ("checkpoint", "tiny|DIR|FILE|ID", "what a generator loads: a folder in diffusers' format or with a checkpoint.toml, a hub's id that is already "
-                   "on this machine, or tiny: a rehearsal with networks drawn from a seed"),
+    "checkpoint": (
+        "checkpoint",
+        "tiny|DIR|FILE|ID",
+        "what a generator loads: a folder in diffusers' format or with a checkpoint.toml, the id of a hub's repository that is already on this machine, "
+        "or tiny: a rehearsal with networks drawn from a seed",
+    ),
     "steps": ("steps", "N", "denoising steps"),
     "guidance": ("guidance", "G", "scale of classifier-free guidance; 1 and less switches it off"),
     "size": ("size", "WxH", "size of the clips that are made"),
     "length": ("frames", "N", "make only the first N frames of every case"),
     "dtype": ("dtype", "float32|bfloat16|float16", "numbers the networks run in"),
-}  # fmt: skip
+}
 """{option: (field of Settings, what is shown, help)}."""
 
 
@@ -266,11 +270,8 @@ def named(option: str, words: Iterable[str], read: Callable[[str], T]) -> dict[s
         try:
             found[name] = read(value)
         except ValueError:
-            raise InputError(
-                f"{option} {name}: not a {'number' if read is float else 'size WxH' if read is _size else 'whole number'}",
-                code="usage",
-                found=value,
-            ) from None
+            kind = {float: "number", _size: "size WxH"}.get(read, "whole number")
+            raise InputError(f"{option} {name}: not a {kind}", code="usage", found=value) from None
     return found
 
 
