@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,14 @@ def load(folder: Path, kind: Kind, *, dtype: str = "float32", device: str = "cpu
             hint="python -m pip install 'human-video-benchmark[diffusers]'",
         ) from error
     _check_tensors(folder)
+    _quiet()
     try:
-        pipeline = getattr(diffusers, kind.pipeline).from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, torch_dtype=getattr(torch, dtype)
-        )
+        with warnings.catch_warnings():
+            # 0.42 wants `dtype`, which the versions before it do not know.
+            warnings.filterwarnings("ignore", message=".*torch_dtype", category=FutureWarning)
+            pipeline = getattr(diffusers, kind.pipeline).from_pretrained(
+                str(folder), local_files_only=True, use_safetensors=True, torch_dtype=getattr(torch, dtype)
+            )
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise InputError("cannot be loaded", code="checkpoint-keys", path=folder, found=str(error).strip().splitlines()[0][:300]) from error
     pipeline.set_progress_bar_config(disable=True)
@@ -88,6 +93,15 @@ def load(folder: Path, kind: Kind, *, dtype: str = "float32", device: str = "cpu
     else:
         pipeline.to(device)
     return pipeline
+
+
+def _quiet() -> None:
+    """Our own lines say what is loaded; two libraries' bars do not."""
+    from diffusers.utils import logging
+    from transformers.utils import logging as words
+
+    logging.disable_progress_bar()
+    words.disable_progress_bar()
 
 
 def _check_tensors(folder: Path) -> None:

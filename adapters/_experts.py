@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,10 @@ def schedule(pipeline: Any, steps: int, device: str = "cpu") -> tuple[float, ...
     return tuple(float(t) for t in scheduler.timesteps)
 
 
-def take_turns(pipeline: Any, segments: Table, steps: int, device: str = "cpu") -> Turns:
+def take_turns(pipeline: Any, segments: Table, steps: int, device: str = "cpu", skip_above: float | None = None) -> Turns:
     """Arm the pipeline for its first step and return what is to be called at the end of each. Call it before every clip.
+
+    skip_above: steps with t > skip_above are not run; the pipeline is then called inside `skipping(pipeline, turns.plan.first)`.
 
     Raises InputError (`bad-segments`) for an expert that was not loaded, and as `plan` does.
     """
@@ -57,7 +60,7 @@ def take_turns(pipeline: Any, segments: Table, steps: int, device: str = "cpu") 
             "a segment names an expert that is not loaded", code="bad-segments", found=", ".join(strange), expected=", ".join(sorted(known))
         )
     times = schedule(pipeline, steps, device)
-    planned = plan(segments, times)
+    planned = plan(segments, times, skip_above)
     arm(pipeline, planned.arm_first)
 
     def step_end(pipe: Any, step: int, t: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -66,3 +69,25 @@ def take_turns(pipeline: Any, segments: Table, steps: int, device: str = "cpu") 
         return tensors
 
     return Turns(planned, times, step_end)
+
+
+@contextmanager
+def skipping(pipeline: Any, first: int) -> Iterator[None]:
+    """The pipeline's schedule without its first steps: it begins with plain noise at the level of step `first`, as if that noise had come out of the steps
+    that are left away (AlignHuman's analysis of what early steps do). ValueError for a scheduler whose schedule is no list of timesteps and noise levels.
+    """
+    scheduler = pipeline.scheduler
+    if not hasattr(scheduler, "sigmas"):
+        raise ValueError(f"{type(scheduler).__name__} has no noise levels to begin at")
+    original = scheduler.set_timesteps
+
+    def set_timesteps(*given: Any, **named: Any) -> None:
+        original(*given, **named)
+        scheduler.timesteps, scheduler.sigmas = scheduler.timesteps[first:], scheduler.sigmas[first:]
+        scheduler.num_inference_steps = len(scheduler.timesteps)
+
+    scheduler.set_timesteps = set_timesteps
+    try:
+        yield
+    finally:
+        del scheduler.set_timesteps

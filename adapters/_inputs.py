@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from adapters._kinds import Kind
 from adapters._truth import frame_of
-from benchmark.errors import InputError
+from benchmark.errors import InputError, Unscored
 from benchmark.model import Case
 
 Picture = NDArray[np.uint8]
@@ -41,8 +42,10 @@ class Wanted:
         return self.made - self.frames
 
 
-def wanted(case: Case, kind: Kind, size: tuple[int, int] | None = None) -> Wanted:
-    """Length, rate and size for a case. size: asked for by the user, else the truth's, else the reference's, made to fit the kind.
+def wanted(case: Case, kind: Kind, size: tuple[int, int] | None = None, first: int | None = None) -> Wanted:
+    """Length, rate and size for a case. size: asked for by the user, else the truth's, else the reference's, made to fit the kind. first: only so many frames.
+
+    Where neither truth nor case says how long the clip is, its sound does.
 
     Raises InputError: `no-length` where neither truth nor case says how long the clip is, `no-size`, `too-small`.
     """
@@ -50,14 +53,17 @@ def wanted(case: Case, kind: Kind, size: tuple[int, int] | None = None) -> Wante
 
     truth = probe(case.truth.path, fps=case.truth.fps) if case.truth is not None else None
     frames = truth.frames if truth is not None else case.frames
+    rate = (truth.fps if truth is not None else None) or case.fps or kind.fps
+    if frames is None and case.audio is not None:
+        frames = max(1, math.floor(_seconds(case.audio) * rate))
     if frames is None:
         raise InputError(
             "how long the clip is to be is not known",
             code="no-length",
-            found=f"case {case.id}: no truth, no frames",
+            found=f"case {case.id}: no truth, no frames, no sound",
             hint="frames = N in cases.toml",
         )
-    rate = (truth.fps if truth is not None else None) or case.fps or kind.fps
+    frames = frames if first is None else min(first, frames)
     if size is None and truth is not None:
         crop = case.truth.crop if case.truth is not None else None
         size = crop_box(crop, truth.width, truth.height)[2:] if crop else (truth.width, truth.height)
@@ -72,6 +78,18 @@ def wanted(case: Case, kind: Kind, size: tuple[int, int] | None = None) -> Wante
         return Wanted(frames, kind.length(frames), Fraction(rate), kind.size(*size))
     except ValueError as error:
         raise InputError("the case is too small for this generator", code="too-small", found=f"case {case.id}: {error}") from error
+
+
+def _seconds(path: Path) -> Fraction:
+    """How long a sound is. Raises InputError (`no-length`) for a file without one."""
+    from benchmark.media import SOUND_RATE, read_sound
+
+    try:
+        return Fraction(len(read_sound(path).samples), SOUND_RATE)
+    except Unscored as reason:
+        raise InputError(
+            "how long the clip is to be is not known", code="no-length", path=path, found=reason.detail, hint="frames = N in cases.toml"
+        ) from reason
 
 
 def reference(case: Case, size: tuple[int, int]) -> Picture:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -292,6 +293,23 @@ def notes(clip: Path, recipe: Recipe) -> list[str]:
     return said
 
 
+def facts(clip: Path) -> Mapping[str, Any]:
+    """What was run and how it ended, for the journal."""
+    import json
+
+    found: dict[str, Any] = json.loads(clip.with_suffix(".run.json").read_text(encoding="utf-8"))
+    return found
+
+
+def lacks(recipe: Recipe) -> str:
+    """What is still missing on this machine, in words."""
+    try:
+        place_of(recipe)
+    except InputError as error:
+        return f"{needs(recipe)} ({error.found})"
+    return "" if recipe.step else "; ".join(recipe.unknown)
+
+
 def needs(recipe: Recipe) -> str:
     """In a few words."""
     return f"a checkout of {recipe.repository} and its Python; {', '.join(recipe.inputs)}"
@@ -311,6 +329,8 @@ def adapter(recipe: Recipe) -> Generating:
         details=details(recipe),
         offset=recipe.output.offset,
         notes=partial(notes, recipe=recipe),
+        facts=facts,
+        lacks=partial(lacks, recipe),
     )
 
 

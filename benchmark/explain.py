@@ -26,7 +26,7 @@ def listing(kind: str) -> Iterator[str]:
         rows = [(name, f"{e.item.title} (splits: {', '.join(s.id for s in e.item.splits)})") for name, e in known.suites.items()]
     elif kind == "adapters":
         rows = [
-            (name, f"{e.item.summary} [{e.item.status}]" + (f"; needs {e.item.needs}" if e.item.needs else ""))
+            (name, f"{e.item.summary} [{e.item.status}]" + (f"; needs {lacking}" if (lacking := _lacks(e.item)) else ""))
             for name, e in known.adapters.items()
         ]
     elif kind == "workers":
@@ -238,6 +238,11 @@ def _suite(item: Suite) -> str:
     return _lines(item.id, rows)
 
 
+def _lacks(item: Adapter) -> str:
+    """What an adapter still needs on this machine; of one that cannot tell, what it needs at all."""
+    return item.lacks() if isinstance(item, Generating) else item.needs
+
+
 def _adapter(item: Adapter) -> str:
     return _lines(
         item.id,
@@ -245,6 +250,7 @@ def _adapter(item: Adapter) -> str:
             ("title", item.title),
             ("makes", item.summary),
             ("needs", item.needs),
+            ("lacks here", item.lacks() or "nothing" if isinstance(item, Generating) else ""),
             ("status", item.status),
             ("source", item.source),
             ("version", str(item.version)),

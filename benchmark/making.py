@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from benchmark.spec import Spec
 
 KEPT = "clips"
 """Folder of the user's cache."""
+PROXY = ".proxy.mp4"
 END = ".made.json"
 """What stands beside a clip, written last: a clip without it is made again."""
 
@@ -140,6 +142,7 @@ def make(job: MakeJob) -> Made:
     adapter = find(registry().adapters, job.adapter, "adapter")
     before = {path: path.stat().st_mtime_ns for path in job.folder.iterdir()}
     clip = call(adapter, job.case, job.settings, job.stem)
+    _proxy(clip)
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = {}
     if isinstance(adapter, Generating):
@@ -161,6 +164,15 @@ def make(job: MakeJob) -> Made:
     if job.shared:
         _keep(job, kept, suffixes)
     return Made(clip, str(said["sha256"]), job.key, False, notes, facts)
+
+
+def _proxy(clip: Path) -> None:
+    """A small H.264 copy beside a lossless clip, for a page to play. Nothing is scored on it."""
+    from benchmark.media import decode, encode, probe
+
+    if clip.suffix == ".mkv":
+        info = probe(clip)
+        encode(clip.with_name(clip.name.removesuffix(".mkv") + PROXY), decode(info), info.fps or Fraction(25), codec="h264")
 
 
 def call(adapter: Adapter, case: Case, settings: Settings, stem: Path) -> Path:

@@ -347,7 +347,11 @@ class Suite:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One row of scores.json. value is None exactly where `reason` says why. n_clips counts scored clips, n_failed the ones asked for but unscored."""
+    """One row of scores.json. value is None exactly where `reason` says why. n_clips counts scored clips, n_failed the ones asked for but unscored.
+
+    sd_clips: standard deviation over clips of the clips' values (each the mean over its seeds). sd_seeds: over the seeds of one clip, root of the mean
+    variance; of a variant that pools clips, over the seeds' values. None where there are fewer than two, or no value a clip.
+    """
 
     adapter: str
     suite: str
@@ -372,3 +376,6 @@ class Score:
     primary: bool = False
     decimals: int = 3
     flags: tuple[str, ...] = ()
+    n_seeds: int = 1
+    sd_clips: float | None = None
+    sd_seeds: float | None = None

@@ -32,8 +32,8 @@ def config_file() -> Path:
 
 
 def config() -> Mapping[str, Any]:
-    """The configuration file: `cache = "DIR"`, `weights = "DIR"`, `[data]` with one root a suite, and `[repositories.NAME]` with what is known of a
-    method's checkout. Empty when there is none."""
+    """The configuration file: `cache = "DIR"`, `weights = "DIR"`, `[data]` with one root a suite, `[checkpoints]` with what each generator loads, and
+    `[repositories.NAME]` with what is known of a method's checkout. Empty when there is none."""
     path = config_file()
     if not path.is_file():
         return {}
@@ -41,15 +41,17 @@ def config() -> Mapping[str, Any]:
     from benchmark.errors import InputError
 
     table = load_toml(path)
-    expected = 'cache = "DIR", weights = "DIR", a table [data] of suite = "DIR", tables [repositories.NAME]'
+    expected = (
+        'cache = "DIR", weights = "DIR", tables [data] of suite = "DIR" and [checkpoints] of adapter = "DIR", tables [repositories.NAME]'
+    )
     for key, value in table.items():
-        if key == "data":
+        if key in ("data", "checkpoints"):
             good = isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
         elif key == "repositories":
             good = isinstance(value, dict) and all(isinstance(v, dict) for v in value.values())
         else:
             good = isinstance(value, str)
-        if key not in ("cache", "weights", "data", "repositories") or not good:
+        if key not in ("cache", "weights", "data", "checkpoints", "repositories") or not good:
             raise InputError(
                 "the configuration is wrong", code="config", path=path, found=f"{key} = {value!r}", expected=expected, hint="edit the file"
             )

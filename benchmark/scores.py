@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FEW = 50
 """Fewer clips than this and a set metric is flagged: its small-sample bias is of the size of most differences."""
+REHEARSAL = "rehearsal"
+"""Flag of a value whose clips come from a stand-in for the model: shown beside it everywhere, and in no leaderboard."""
 Reason = tuple[str, str]
 
 
@@ -59,6 +61,8 @@ class _Reduced:
     flags: tuple[str, ...] = ()
     replicates: tuple[tuple[tuple[int, ...], float], ...] = ()
     bias: statistics.SampleBias | None = None
+    sd_clips: float | None = None
+    sd_seeds: float | None = None
 
 
 def build(record: Record, shards: Path) -> tuple[list[Score], list[Replicates]]:
@@ -159,6 +163,8 @@ def _row(
     flags = [*reduced.flags, *([label] if label not in ("none", "real") else []), *(["unverified"] if variant.unverified else [])]
     flags += _deviation(record, scored, view, variant)
     flags += sorted({flag for outcomes in scored.values() for _, outcome in outcomes for flag in outcome.get("flags", ())})
+    made = next(item for item in spec["methods"] if item["name"] == method)
+    flags += [REHEARSAL] if (made.get("generator") or {}).get("rehearsal") else []
     flags += ["incomplete"] if failed and reduced.value is not None else []
     score = Score(
         adapter=method,
@@ -184,6 +190,9 @@ def _row(
         primary=name in protocol.primary,
         decimals=_decimals(metric, variant),
         flags=tuple(flags),
+        n_seeds=max(1, len(seeds)),
+        sd_clips=reduced.sd_clips,
+        sd_seeds=reduced.sd_seeds,
     )
     stored = isinstance(variant, SetVariant) and reduced.replicates
     return score, Replicates(
@@ -240,9 +249,16 @@ def _outcome(record: Record, unit: Unit, view: str, name: str, variant: Variant)
 
 def _over_clips(scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]]) -> _Reduced:
     """Mean over frames, then over seeds, then over clips; Student-t interval over clips."""
-    clips = [float(np.mean([outcome["value"] for _, outcome in outcomes])) for outcomes in scored.values()]
-    interval = statistics.t_interval(np.array(clips))
-    return _Reduced(interval.value, interval.low, interval.high, interval.method)
+    values = np.array([[outcome["value"] for _, outcome in outcomes] for outcomes in scored.values()])
+    clips = values.mean(axis=1)
+    interval = statistics.t_interval(clips)
+    among = float(np.sqrt(values.var(axis=1, ddof=1).mean())) if values.shape[1] > 1 else None
+    return _Reduced(interval.value, interval.low, interval.high, interval.method, sd_clips=_sd(clips), sd_seeds=among)
+
+
+def _sd(values: Sequence[float] | NDArray[np.float64]) -> float | None:
+    """Standard deviation, N - 1; None of fewer than two."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
 def _over_frames(
@@ -261,10 +277,14 @@ def _over_frames(
             raise
         return _over_clips(scored)  # one with a single value for a clip has none by frame
 
-    def value(kept: NDArray[np.intp]) -> float:
-        return float(np.mean([pool(np.concatenate([clips[k][s] for k in kept]), variant)["value"] for s in range(len(seeds))]))
+    def of_seed(kept: Sequence[int] | NDArray[np.intp], s: int) -> float:
+        return float(pool(np.concatenate([clips[k][s] for k in kept]), variant)["value"])
 
-    return _jackknifed(value, len(clips))
+    def value(kept: NDArray[np.intp]) -> float:
+        return float(np.mean([of_seed(kept, s) for s in range(len(seeds))]))
+
+    reduced = _jackknifed(value, len(clips))
+    return reduced if reduced.value is None else replace(reduced, sd_seeds=_sd([of_seed(range(len(clips)), s) for s in range(len(seeds))]))
 
 
 def _set(
@@ -286,12 +306,16 @@ def _set(
     if not real and any(t is None for clip in theirs for t in clip):
         return _Reduced(None, reason=NOT_APPLICABLE, detail="no truth and no real set (--truth or --real)")
 
+    by_seed: list[float] = []
+
     def value(kept: NDArray[np.intp]) -> float:
         distances = []
         for s in range(len(seeds)):
             mine = np.concatenate([ours[k][s] for k in kept])
             other = np.concatenate(real if real else [t for k in kept if (t := theirs[k][s]) is not None])
             distances.append(variant.distance(mine, other))
+        if len(kept) == len(ours):
+            by_seed[:] = distances
         if not np.isfinite(distances).all():
             raise Unscored("not-finite", "the distance is not finite")
         return float(np.mean(distances))
@@ -302,6 +326,7 @@ def _set(
     reduced = _jackknifed(value, len(ours), tuple(flags))
     if reduced.value is None:
         return reduced
+    reduced = replace(reduced, sd_seeds=_sd(by_seed))
     try:
         return replace(reduced, bias=statistics.small_sample_bias(value, len(ours)))
     except Unscored:

@@ -15,6 +15,8 @@ from reports._table import Cell, Table, number
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 """(method, variant) -> row of scores.json."""
+SAID = {"rehearsal": "rehearsal: a stand-in for the model made the clips, no result"}
+"""What a flag says where its name says too little."""
 MARKS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -55,6 +57,7 @@ def _table(record: Record, protocol: str) -> Table:
         said = f" (simulated at {simulated[0]} clips: {simulated[1]:.0f} %, skewed values {simulated[2]:.0f} %)" if simulated else ""
         foot.append(f"±: half the {method} interval over clips, nominal 95 %{said}")
     foot += [f"unscored: {', '.join(names)} ({why})" for why, names in absent.items()] + _biases(record, protocol, by)
+    foot += _seeds(rows, variants)
     foot += [f"{mark} {text}" for text, mark in notes.items()]
     suite = record.header["suite"]
     return Table(f"{suite['id']}/{record.header['split']['id']} : {protocol}", ["method", *heads, "clips", "failed"], cells, foot)
@@ -70,6 +73,19 @@ def _worth_a_column(variants: list[str], methods: list[str], by: Rows) -> tuple[
     hidden = {name for names in absent.values() for name in names}
     kept = [name for name in variants if name not in hidden]
     return (kept, absent) if kept else (variants, {})
+
+
+def _seeds(rows: Sequence[Mapping[str, Any]], variants: Sequence[str]) -> list[str]:
+    """How much clips differ, and how much one clip's seeds do, where there are several."""
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        name = f"{row['metric']}@{row['variant']}"
+        if name in variants and row.get("sd_seeds") is not None:
+            over = f", over clips {number(row['sd_clips'], row['decimals'])}" if row["sd_clips"] is not None else ""
+            lines.setdefault(f"{name}, {row['n_seeds']} seeds", []).append(
+                f"{row['adapter']} {number(row['sd_seeds'], row['decimals'])}{over}"
+            )
+    return [f"standard deviation over seeds, {head}: {'; '.join(found)}" for head, found in lines.items()]
 
 
 def _biases(record: Record, protocol: str, by: Rows) -> list[str]:
@@ -94,7 +110,7 @@ def _cell(row: Mapping[str, Any], rank: int, notes: dict[str, str]) -> Cell:
     text = number(row["value"], row["decimals"])
     if row["ci_low"] is not None:
         text += f" ±{number((row['ci_high'] - row['ci_low']) / 2, row['decimals'])}"
-    flags = [flag for flag in row["flags"] if flag != "incomplete"]
+    flags = [SAID.get(flag, flag) for flag in row["flags"] if flag != "incomplete"]
     if "incomplete" in row["flags"]:
         flags.append("incomplete: over the scored clips only")
     if row["n_left_out"]:

@@ -12,9 +12,11 @@ from benchmark.media.images import read as read_image
 from benchmark.media.listing import list_clips, scan_clips
 from benchmark.media.picture import write_png
 from benchmark.media.probe import VideoInfo, probe
+from benchmark.media.sound import RATE as SOUND_RATE
 from benchmark.media.sound import Sound, from_second, read_sound
 
 __all__ = [
+    "SOUND_RATE",
     "HashCache",
     "Sound",
     "VideoInfo",

@@ -1,0 +1,117 @@
+"""What a checkpoint may put onto a pipeline, loaded once, at work in every clip: LoRAs, experts that take turns, fused experts, a sound, noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters import _experts as experts
+from adapters._bundle import Bundle
+from adapters._checkpoint import load_lora
+from adapters._inputs import Wanted
+from adapters._kinds import Kind
+from adapters._making import StepEnd
+from adapters._segments import Table, table
+from benchmark.model import Case
+
+
+@dataclass
+class Held:
+    """A pipeline with all its parts. state: what each part keeps between clips."""
+
+    pipeline: Any
+    kind: Kind
+    bundle: Bundle
+    device: str
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip under way. stack: for what must be undone when it is finished."""
+
+    case: Case
+    want: Wanted
+    seed: int
+    steps: int
+    guidance: float
+    stack: ExitStack
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a part adds to a clip. more: arguments of the pipeline's call. step_end: called after every step. facts: for the record."""
+
+    more: Mapping[str, Any] = field(default_factory=dict)
+    step_end: StepEnd | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """sections: of the checkpoint.toml, any of which calls for it. load(held) puts it onto the pipeline, apply(held, clip) takes part in one clip."""
+
+    name: str
+    sections: tuple[str, ...]
+    load: Callable[[Held], None]
+    apply: Callable[[Held, Clip], Share]
+
+
+def _load_loras(held: Held) -> None:
+    """LoRAs that are always on; merged where they are to be, or where experts take turns beside them (which switch all others off)."""
+    checkpoint = held.bundle.checkpoint
+    on: list[tuple[str, float]] = []
+    for number, lora in enumerate(checkpoint.lora):
+        name = f"lora-{number}"
+        load_lora(held.pipeline, held.bundle.path(lora.file), name, lora.rank)
+        if lora.merge or checkpoint.expert:
+            held.pipeline.set_adapters([name], [lora.weight])
+            held.pipeline.fuse_lora(adapter_names=[name])
+            held.pipeline.unload_lora_weights()
+        else:
+            on.append((name, lora.weight))
+    if on:
+        held.pipeline.set_adapters([name for name, _ in on], [weight for _, weight in on])
+
+
+def _no_share(held: Held, clip: Clip) -> Share:
+    return Share()
+
+
+def segments_of(bundle: Bundle) -> Table:
+    """The table of its [[segment]]s. InputError (`bad-segments`)."""
+    checkpoint = bundle.checkpoint
+    return table(((one.high, one.low, one.expert or None) for one in checkpoint.segment), checkpoint.scale)
+
+
+def _load_turns(held: Held) -> None:
+    checkpoint = held.bundle.checkpoint
+    experts.load(held.pipeline, {one.name: held.bundle.path(one.file) for one in checkpoint.expert}, checkpoint.rank)
+    held.state["segments"] = segments_of(held.bundle)
+
+
+def _take_turns(held: Held, clip: Clip) -> Share:
+    """Experts by timestep, and the early steps that are skipped."""
+    turns = experts.take_turns(held.pipeline, held.state["segments"], clip.steps, held.device, held.bundle.checkpoint.skip_above)
+    if turns.plan.first:
+        clip.stack.enter_context(experts.skipping(held.pipeline, turns.plan.first))
+    facts = {
+        "segments": [str(segment) for segment in held.state["segments"].segments],
+        "experts": list(turns.plan.experts),
+        "skipped_steps": turns.plan.first,
+    }
+    return Share(step_end=turns.step_end, facts=facts)
+
+
+PARTS = (
+    Part("lora", ("lora",), _load_loras, _no_share),
+    Part("turns", ("segment",), _load_turns, _take_turns),
+)
+
+
+def parts_of(bundle: Bundle) -> list[Part]:
+    """The parts that a checkpoint calls for, in the order in which they are loaded."""
+    there = bundle.checkpoint.parts
+    return [part for part in PARTS if any(section in there for section in part.sections)]
