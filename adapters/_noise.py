@@ -93,7 +93,7 @@ def initial(pipeline: Any, kind: Kind, case: Case, want: Wanted, noise: Noise, s
         space=form.space,
     )
     body = float(np.mean(surface.part[np.ix_(at.frames, at.rows, at.columns)] > 0))
-    facts = {
+    facts: dict[str, Any] = {
         "gamma": noise.gamma,
         "rule": rule,
         "background": noise.background,

@@ -168,6 +168,22 @@ def test_the_type_that_the_pipeline_does_not_turn(loaded: Callable[..., Any], ca
     assert make(pipeline, kind, case, WANT, Options(steps=2, more={"latents": latents})).frames.shape == (6, 16, 16, 3)
 
 
+def test_patches_of_two_frames(loaded: Callable[..., Any], case: Case) -> None:
+    """CogVideoX 1.5 wants an even number of latent frames: one of plain noise in front of three, which is dropped again."""
+    import torch
+    from diffusers import CogVideoXTransformer3DModel
+
+    pipeline, kind = loaded("cogvideox-i2v"), KINDS["cogvideox-i2v"]
+    torch.manual_seed(0)
+    own = {**pipeline.transformer.config, "patch_size_t": 2, "use_learned_positional_embeddings": False}
+    pipeline.transformer = CogVideoXTransformer3DModel.from_config(own).eval()
+    latents, facts = initial(pipeline, kind, case, WANT, Noise(texels=3), 0)
+    assert latents.shape == (1, 4, 4, 2, 2)
+    assert latents[:, 1:].equal(initial(loaded("cogvideox-i2v"), kind, case, WANT, Noise(texels=3), 0)[0])
+    assert "warning" not in facts
+    assert make(pipeline, kind, case, WANT, Options(steps=2, more={"latents": latents})).frames.shape == (6, 16, 16, 3)
+
+
 def test_positions_that_were_learned_for_another_length(loaded: Callable[..., Any], case: Case) -> None:
     """The tiny one's are for nine frames. There a change of its table changes the clip; at thirteen it does not, for nobody looks at it: the warning."""
     pipeline, kind = loaded("cogvideox-i2v"), KINDS["cogvideox-i2v"]
