@@ -68,11 +68,11 @@ class Segment:
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """How fused experts are weighed. level: `module`, `block`, `expert` (one for the whole network) or `none`. file: the gates' weights; level `none` has
-    `constants` instead, one an expert in their order."""
+    `constants` instead, {expert: weight}."""
 
     level: Literal["module", "block", "expert", "none"] = "block"
     file: str = ""
-    constants: tuple[float, ...] = ()
+    constants: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

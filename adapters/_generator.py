@@ -166,8 +166,8 @@ def passes(case: Case, settings: Settings, method: Method) -> int:
 
 def _passes(found: Resolved, bundle: Bundle, want: Wanted) -> int:
     audio = bundle.checkpoint.audio
-    each = (found.kind.passes if found.guidance > 1 else 1) + (1 if audio is not None and audio.guidance is not None else 0)
-    return each
+    deaf = found.kind.segments(want.made) if audio is not None and audio.guidance is not None else 0
+    return found.kind.nfe(1, found.guidance, want.made) + deaf
 
 
 def _wanted(case: Case, found: Resolved) -> Wanted:
@@ -292,7 +292,7 @@ def adapter(method: Method) -> Generating:
         generate=partial(generate, method=method),
         needs="a checkpoint",
         source=method.paper,
-        status="checkpoint of its own" if not method.needs else "checkpoint not public",
+        status="unrun with trained weights" + (", which are not public" if "not public" in method.published else ""),
         details=(
             ("stands on", ", ".join(f"{KINDS[name].pipeline} ({KINDS[name].source})" for name in method.kinds)),
             ("checkpoint", method.published),
