@@ -24,6 +24,10 @@ LIMBS = (
 FINGERS = tuple((0 if k % 4 == 1 else k - 1, k) for k in range(1, 21))
 """Pairs of a hand's 21 rows."""
 HANDS = (91, 112)
+FACE = slice(23, 91)
+"""Rows of the face's 68 points."""
+FACE_SCALE = 1.3
+"""Area of a face's picture over that of the box round its points."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,65 @@ def poses(case: Case, want: Wanted, picture: tuple[int, int] | None = None) -> l
         with closing(decode(info)) as chunks:
             found = [resized(frame, want.size) for chunk in chunks for frame in chunk]
     if len(found) < want.frames:
-        raise InputError(
-            "has fewer poses than the case has frames", code="pose-length", path=case.pose, found=str(len(found)), expected=str(want.frames)
-        )
+        raise _short(case.pose, len(found), want)
     return (found + [found[-1]] * max(0, want.made - len(found)))[: want.made]
+
+
+def faces(case: Case, want: Wanted, side: int) -> list[Picture]:
+    """(side, side, 3) the face of every frame that is made, cut out of the truth round the visible ones of its 68 keypoints and stretched to a square; the last
+    one is repeated for the frames that are made and not kept. A frame that shows no face has a black one, which is what Wan-Animate takes for none.
+
+    Nothing stands in for the truth: a face that is drawn from keypoints is nothing that a face's encoder has seen. Source of the box: Wan-Video/Wan2.2@a55e725
+    wan/modules/animate/preprocess/utils.py, get_face_bboxes. Raises InputError: `no-face` (no truth, no keypoints, or no frame with a face), `pose-length`,
+    `bad-keypoints`.
+    """
+    from benchmark.media import decode, probe
+
+    if case.truth is None or case.pose is None or case.pose.suffix != ".npz":
+        lacks = "no truth" if case.truth is None else "no pose" if case.pose is None else "a pose without keypoints"
+        raise InputError(
+            "needs the face of who drives the clip",
+            code="no-face",
+            path=case.pose,
+            found=f"case {case.id}: {lacks}",
+            expected="a truth, and its keypoints (n, 133, 2) as NAME.npz",
+            hint="--data ROOT with NAME.pose.npz beside the truth",
+        )
+    points, seen = _keypoints(case.pose)
+    if len(points) < want.frames:
+        raise _short(case.pose, len(points), want)
+    info = probe(case.truth.path, fps=case.truth.fps)
+    boxes = [face_box(p[FACE][s[FACE]], (info.width, info.height)) for p, s in zip(points[: want.frames], seen, strict=False)]
+    if not any(boxes):
+        raise InputError("shows no face", code="no-face", path=case.pose, found=f"no two visible of 68 points in {len(boxes)} frames")
+    found: list[Picture] = []
+    with closing(decode(info)) as chunks:
+        for frame in (frame for chunk in chunks for frame in chunk):
+            if len(found) == want.frames:
+                break
+            box = boxes[len(found)]
+            found.append(
+                np.zeros((side, side, 3), np.uint8) if box is None else resized(frame[box[2] : box[3], box[0] : box[1]], (side, side))
+            )
+    return found + [found[-1]] * (want.made - len(found))
+
+
+def face_box(points: NDArray[np.float64], picture: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """(x0, x1, y0, y1) pixels round (n, 2) points of a face: their box made larger in both directions to FACE_SCALE times the area, three quarters of what the
+    height gains above (the forehead has no points), within the picture. None where there is nothing to cut."""
+    if len(points) < 2:
+        return None
+    low, high = points.min(axis=0), points.max(axis=0)
+    more = (high - low) * (FACE_SCALE**0.5 - 1) / 2
+    x0, x1 = int(max(low[0] - more[0], 0)), int(min(high[0] + more[0], picture[0]))
+    y0, y1 = int(max(low[1] - 1.5 * more[1], 0)), int(min(high[1] + 0.5 * more[1], picture[1]))
+    return (x0, x1, y0, y1) if x1 > x0 and y1 > y0 else None
+
+
+def _short(path: Path, found: int, want: Wanted) -> InputError:
+    return InputError(
+        "has fewer poses than the case has frames", code="pose-length", path=path, found=str(found), expected=str(want.frames)
+    )
 
 
 def _of(case: Case) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from fractions import Fraction
 class Kind:
     """pipeline: class in diffusers. denoisers: attributes whose forwards are function evaluations. passes: nominal evaluations a step under classifier-free
     guidance. steps, guidance: the class's published defaults. temporal: a clip has temporal * n + 1 frames (0: any length). spatial: sides are multiples of
-    this. fps: rate at which its authors write clips. batched: does one call carry both halves of the guidance?
+    this. fps: rate at which its authors write clips. batched: does one call carry both halves of the guidance? least: frames of the shortest clip. segment:
+    frames that are denoised together, where a longer clip is made piece by piece (0: all at once); overlap: how many of them the piece before has made.
     """
 
     id: str
@@ -26,15 +27,29 @@ class Kind:
     spatial: int = 16
     passes: int = 2
     batched: bool = False
+    least: int = 1
+    segment: int = 0
+    overlap: int = 0
     source: str = ""
 
     def length(self, frames: int) -> int:
         """The shortest clip of at least so many frames that the class makes. ValueError below 1."""
         if frames < 1:
             raise ValueError(f"a clip has at least one frame, not {frames}")
+        frames = max(frames, self.least)
         if not self.temporal:
             return frames
         return -(-(frames - 1) // self.temporal) * self.temporal + 1
+
+    def segments(self, made: int) -> int:
+        """How many times all steps are run for a clip of so many frames. The last piece is denoised whole, whatever of it is then cut off."""
+        if not self.segment:
+            return 1
+        return max(1, -(-(made - self.overlap) // (self.segment - self.overlap)))
+
+    def nfe(self, steps: int, guidance: float, made: int) -> int:
+        """Nominal function evaluations of a clip: steps x passes of a step x segments. One pass where the guidance is 1 or below."""
+        return steps * (self.passes if guidance > 1 else 1) * self.segments(made)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """The largest (width, height) that the class makes within this one. ValueError where a side is below the least."""
@@ -73,6 +88,31 @@ KINDS = {
             fps=Fraction(8),
             batched=True,
             source="CogVideoX-5b-I2V: 49 frames of 480x720 at 8 frames a second; diffusers' defaults",
+        ),
+        Kind(
+            id="svd-i2v",
+            pipeline="StableVideoDiffusionPipeline",
+            denoisers=("unet",),
+            steps=25,
+            guidance=3.0,
+            fps=Fraction(7),
+            temporal=0,
+            spatial=8,
+            batched=True,
+            source="stable-video-diffusion-img2vid-xt: 25 frames of 576x1024 at 7 frames a second; diffusers' defaults",
+        ),
+        Kind(
+            id="wan-animate",
+            pipeline="WanAnimatePipeline",
+            denoisers=("transformer",),
+            steps=20,
+            guidance=1.0,
+            fps=Fraction(30),
+            temporal=0,  # whatever the length of the poses: the pipeline fills its last segment up by itself and cuts it off again
+            least=2,
+            segment=77,
+            overlap=1,
+            source="Wan-Video/Wan2.2@42bf4cf: segments of 77 frames of 720x1280 at 30 frames a second, 20 steps, no guidance, shift 5",
         ),
     )
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters._cost import Cost, counted
-from adapters._inputs import Wanted, poses, reference
+from adapters._inputs import Wanted, faces, poses, reference
 from adapters._kinds import Kind
 from benchmark.errors import InputError
 from benchmark.model import Case
 
 Frames = NDArray[np.uint8]
+DECODED = 8
+"""Frames that Stable Video Diffusion's decoder, which mixes neighbours in time, sees at once: a constant, for it changes the clip."""
 StepEnd = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 """diffusers' callback_on_step_end: (pipeline, number of the step that has ended, its timestep, tensors) -> tensors."""
 
@@ -51,20 +53,9 @@ def make(pipeline: Any, kind: Kind, case: Case, want: Wanted, options: Options, 
     guidance = kind.guidance if options.guidance is None else options.guidance
     prompt = case.prompt if case.prompt is not None else options.prompt
     width, height = want.size
-    given = {
-        **_ARGUMENTS[kind.id](case, want),
-        "prompt": prompt,
-        "negative_prompt": "",
-        "height": height,
-        "width": width,
-        "num_frames": want.made,
-        "num_inference_steps": steps,
-        "guidance_scale": guidance,
-        # On the CPU whatever the device: the same noise everywhere.
-        "generator": torch.Generator().manual_seed(options.seed),
-        "output_type": "np",
-        **options.more,
-    }
+    # On the CPU whatever the device: the same noise everywhere.
+    asked = _Asked(steps, guidance, prompt, torch.Generator().manual_seed(options.seed))
+    given = {**_ARGUMENTS[kind.id](pipeline, kind, case, want, asked), **options.more}
     if options.step_end is not None:
         given["callback_on_step_end"] = options.step_end
     try:
@@ -83,7 +74,7 @@ def make(pipeline: Any, kind: Kind, case: Case, want: Wanted, options: Options, 
     if len(frames) < want.frames or not np.isfinite(frames).all():
         found = f"{len(frames)} frames" if len(frames) < want.frames else "values that are not finite"
         raise InputError("the pipeline gave no clip", code="bad-clip", found=found, expected=f"{want.frames} frames")
-    passes = kind.passes if guidance > 1 else 1
+    stated = {name: value for name, value in given.items() if isinstance(value, (bool, int, float, str)) and name not in _STATED}
     facts = {
         "pipeline": kind.pipeline,
         "seed": options.seed,
@@ -93,7 +84,9 @@ def make(pipeline: Any, kind: Kind, case: Case, want: Wanted, options: Options, 
         "size": [width, height],
         "frames": {"kept": want.frames, "made": want.made, "cut": want.cut},
         "fps": str(want.fps),
-        "nominal_nfe": steps * passes,
+        "segments": kind.segments(want.made),
+        "nominal_nfe": kind.nfe(steps, guidance, want.made),
+        "arguments": stated,
     }
     return Made(np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8), cost, facts)
 
@@ -107,23 +100,104 @@ def store(made: Made, want: Wanted, stem: Path) -> Path:
     return path
 
 
-def _vace(case: Case, want: Wanted) -> dict[str, Any]:
-    """The poses as the control video, nothing of it kept (a mask of ones), the reference as VACE's reference image."""
-    from PIL import Image
+# ------------------------------------------------------------------------------------------------------ what a pipeline is called with
 
+_STATED = (
+    "prompt",
+    "negative_prompt",
+    "height",
+    "width",
+    "num_frames",
+    "num_inference_steps",
+    "guidance_scale",
+    "max_guidance_scale",
+    "output_type",
+)
+"""Arguments that the facts state under names of their own, or that say nothing."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    steps: int
+    guidance: float
+    prompt: str
+    generator: Any
+
+
+def _plain(want: Wanted, asked: _Asked) -> dict[str, Any]:
+    """What every pipeline takes."""
     width, height = want.size
+    return {"height": height, "width": width, "num_inference_steps": asked.steps, "generator": asked.generator, "output_type": "np"}
+
+
+def _worded(want: Wanted, asked: _Asked) -> dict[str, Any]:
+    """What pipelines with a prompt take."""
+    return {**_plain(want, asked), "prompt": asked.prompt, "negative_prompt": "", "guidance_scale": asked.guidance}
+
+
+def _vace(pipeline: Any, kind: Kind, case: Case, want: Wanted, asked: _Asked) -> dict[str, Any]:
+    """The poses as the control video, nothing of it kept (a mask of ones), the reference as VACE's reference image."""
     return {
-        "video": [Image.fromarray(frame) for frame in poses(case, want)],
-        "mask": [Image.new("L", (width, height), 255)] * want.made,
-        "reference_images": [Image.fromarray(reference(case, want.size))],
+        **_worded(want, asked),
+        "num_frames": want.made,
+        "video": _pictures(poses(case, want)),
+        "mask": _pictures([np.full(want.size[::-1], 255, np.uint8)] * want.made),
+        "reference_images": _pictures([reference(case, want.size)]),
     }
 
 
-def _image(case: Case, want: Wanted) -> dict[str, Any]:
+def _wan(pipeline: Any, kind: Kind, case: Case, want: Wanted, asked: _Asked) -> dict[str, Any]:
     """The reference as the first frame."""
+    return {**_worded(want, asked), "num_frames": want.made, "image": _pictures([reference(case, want.size)])[0]}
+
+
+def _cogvideox(pipeline: Any, kind: Kind, case: Case, want: Wanted, asked: _Asked) -> dict[str, Any]:
+    """The reference as the first frame; words padded to the length that the denoiser's positions were made for."""
+    return {**_wan(pipeline, kind, case, want, asked), "max_sequence_length": int(pipeline.transformer.config.max_text_seq_length)}
+
+
+def _svd(pipeline: Any, kind: Kind, case: Case, want: Wanted, asked: _Asked) -> dict[str, Any]:
+    """The reference as what is set in motion.
+
+    Guidance rises from 1 at the first frame to the one asked for at the last. The rate is a condition in whole frames a second; the pipeline itself takes 1
+    off it, as the model was trained.
+    """
+    return {
+        **_plain(want, asked),
+        "image": _pictures([reference(case, want.size)])[0],
+        "num_frames": want.made,
+        "min_guidance_scale": 1.0,
+        "max_guidance_scale": asked.guidance,
+        "fps": max(1, round(want.fps)),
+        "decode_chunk_size": DECODED,
+    }
+
+
+def _animate(pipeline: Any, kind: Kind, case: Case, want: Wanted, asked: _Asked) -> dict[str, Any]:
+    """The reference, the skeletons of all frames (which also say how long the clip is), and the face of the truth that drives them."""
+    side = int(pipeline.transformer.config.motion_encoder_size)
+    return {
+        **_worded(want, asked),
+        "mode": "animate",
+        "image": _pictures([reference(case, want.size)])[0],
+        "pose_video": _pictures(poses(case, want)),
+        "face_video": _pictures(faces(case, want, side)),
+        "segment_frame_length": kind.segment,
+        "prev_segment_conditioning_frames": kind.overlap,
+    }
+
+
+def _pictures(frames: Sequence[NDArray[np.uint8]]) -> list[Any]:
+    """PIL's, of (h, w, 3) or (h, w) frames."""
     from PIL import Image
 
-    return {"image": Image.fromarray(reference(case, want.size))}
+    return [Image.fromarray(frame) for frame in frames]
 
 
-_ARGUMENTS: dict[str, Callable[[Case, Wanted], dict[str, Any]]] = {"vace": _vace, "wan-i2v": _image, "cogvideox-i2v": _image}
+_ARGUMENTS: dict[str, Callable[[Any, Kind, Case, Wanted, _Asked], dict[str, Any]]] = {
+    "vace": _vace,
+    "wan-i2v": _wan,
+    "cogvideox-i2v": _cogvideox,
+    "svd-i2v": _svd,
+    "wan-animate": _animate,
+}

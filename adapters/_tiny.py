@@ -17,6 +17,11 @@ GAINS = {
     "transformer": {"vace_patch_embedding.weight": 10.0, "proj_out.weight": 3.0},
 }
 """Fresh random weights let hardly anything through: pictures and poses would not reach the clip's grey levels. By the end of a tensor's name."""
+OWN_GAINS = {
+    "svd-i2v": {"unet": {"add_embedding.linear_2.weight": 30.0}},
+    "wan-animate": {"vae": GAINS["vae"], "transformer": {"attn2.to_v.weight": 20.0, "proj_out.weight": 3.0}},
+}
+"""Those of kinds whose parts need others."""
 WORDS = ("<pad>", "</s>", "<unk>", "a", "person", "moves")
 
 
@@ -36,7 +41,7 @@ def build(kind: str, folder: Path) -> Path:
     try:
         torch.manual_seed(SEED)
         pipeline = _BUILDERS[kind]()
-        for part, gains in GAINS.items():
+        for part, gains in OWN_GAINS.get(kind, GAINS).items():
             for name, tensor in getattr(pipeline, part).named_parameters():
                 for end, gain in gains.items():
                     if name.endswith(end):
@@ -160,4 +165,84 @@ def _cogvideox() -> Any:
     )
 
 
-_BUILDERS: dict[str, Callable[[], Any]] = {"vace": _vace, "wan-i2v": _wan_i2v, "cogvideox-i2v": _cogvideox}
+def _svd() -> Any:
+    from diffusers import (
+        AutoencoderKLTemporalDecoder,
+        EulerDiscreteScheduler,
+        StableVideoDiffusionPipeline,
+        UNetSpatioTemporalConditionModel,
+    )
+    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    levels = 4
+    config = CLIPVisionConfig(
+        hidden_size=32, projection_dim=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=37, image_size=224, patch_size=56
+    )
+    return StableVideoDiffusionPipeline(
+        image_encoder=CLIPVisionModelWithProjection(config).eval(),
+        feature_extractor=CLIPImageProcessor(size={"shortest_edge": 224}, crop_size={"height": 224, "width": 224}),
+        vae=AutoencoderKLTemporalDecoder(
+            block_out_channels=(32,) * levels,
+            down_block_types=("DownEncoderBlock2D",) * levels,
+            latent_channels=4,
+            layers_per_block=1,
+        ).eval(),
+        # The published checkpoint's own schedule.
+        scheduler=EulerDiscreteScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            prediction_type="v_prediction",
+            timestep_spacing="leading",
+            timestep_type="continuous",
+            sigma_max=700.0,
+            sigma_min=0.002,
+            steps_offset=1,
+            use_karras_sigmas=True,
+        ),
+        unet=UNetSpatioTemporalConditionModel(
+            in_channels=8,
+            out_channels=4,
+            block_out_channels=(64, 64),  # two channels a group of the norm, or nothing that is constant over the picture gets through
+            down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
+            up_block_types=("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"),
+            layers_per_block=1,
+            addition_time_embed_dim=32,
+            projection_class_embeddings_input_dim=96,
+            cross_attention_dim=32,
+            num_attention_heads=2,
+        ).eval(),
+    )
+
+
+def _wan_animate() -> Any:
+    from diffusers import WanAnimatePipeline, WanAnimateTransformer3DModel
+
+    inner = _WAN["num_attention_heads"] * _WAN["attention_head_dim"]
+    return WanAnimatePipeline(
+        **_wan_parts(),
+        **_image_parts(),
+        transformer=WanAnimateTransformer3DModel(
+            **{**_WAN, "in_channels": 36, "num_layers": 4},
+            latent_channels=16,
+            image_dim=32,
+            added_kv_proj_dim=inner,
+            motion_encoder_channel_sizes={str(2**k): 16 for k in range(2, 5)},
+            motion_encoder_size=16,
+            motion_style_dim=8,
+            motion_dim=4,
+            motion_encoder_dim=16,
+            face_encoder_hidden_dim=16,
+            face_encoder_num_heads=2,
+            inject_face_latents_blocks=2,
+        ).eval(),
+    )
+
+
+_BUILDERS: dict[str, Callable[[], Any]] = {
+    "vace": _vace,
+    "wan-i2v": _wan_i2v,
+    "cogvideox-i2v": _cogvideox,
+    "svd-i2v": _svd,
+    "wan-animate": _wan_animate,
+}
