@@ -13,8 +13,8 @@ SPEC = adapter(
         title="FantasyTalking on diffusers",
         summary="the reference picture, speaking: wav2vec2 features by audio cross-attention in every block of Wan2.1-I2V (diffusers), frame by frame",
         paper="arXiv:2504.04842; Fantasy-AMAP/fantasy-talking@8c2d0c9",
-        published="acvlab/FantasyTalking, to be converted (docs/adapters.md), on Wan-AI/Wan2.1-I2V-14B-720P-Diffusers with facebook/wav2vec2-base-960h; never run "
-        "here: weights were not at hand. Its own repository is the adapter fantasy-talking",
+        published="acvlab/FantasyTalking, to be converted (docs/generators.md), on Wan-AI/Wan2.1-I2V-14B-720P-Diffusers with facebook/wav2vec2-base-960h; "
+        "never run here: weights were not at hand. Its own repository is the adapter fantasy-talking",
         licence="Apache-2.0",
         cannot="promise the original's pixels: the original runs on DiffSynth, writes 23 frames a second and stretches a sound that is too short",
         kinds=("wan-i2v",),
