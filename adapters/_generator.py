@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 VERSION = 1
 """Raised when a bit of a clip changes."""
 FACTS = ".facts.json"
+LATENT = 8
+"""Pixels along a side of CogVideoX's latents."""
 PACKAGES = ("torch", "diffusers", "transformers", "peft")
 
 
@@ -119,8 +121,9 @@ def resolved(method: Method, bundle: Bundle, settings: Settings) -> Resolved:
     size = settings.size or said.size
     if size is not None and (len(size) != 2 or min(size) < 1):
         raise InputError("a size is (width, height)", code="usage", path=bundle.where, found=str(size))
+    only = _only_size(bundle.base)
     try:
-        fitted = None if size is None else kind.size(size[0], size[1])
+        fitted = only or (None if size is None else kind.size(size[0], size[1]))
     except ValueError as error:
         raise InputError("no such clip can be made", code="too-small", found=str(error), hint="--size WxH") from error
     return Resolved(
@@ -134,6 +137,15 @@ def resolved(method: Method, bundle: Bundle, settings: Settings) -> Resolved:
         frames=settings.frames,
         prompt=said.prompt,
     )
+
+
+def _only_size(base: Path) -> tuple[int, int] | None:
+    """(width, height) of the one size that a denoiser with learned positions makes (CogVideoX-5B-I2V), whatever is asked for; None of any other."""
+    config = base / "transformer" / "config.json"
+    told = json.loads(config.read_text()) if config.is_file() else {}
+    if not told.get("use_learned_positional_embeddings"):
+        return None
+    return int(told["sample_width"]) * LATENT, int(told["sample_height"]) * LATENT
 
 
 def identify(settings: Settings, hashes: HashCache, method: Method) -> dict[str, Any]:

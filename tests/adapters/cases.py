@@ -1,4 +1,4 @@
-"""A small case with everything that a generator may want, in a cases.toml: reference, poses as a drawn video, surface, sound, prompt."""
+"""A small case with everything that a generator may want, in a cases.toml: reference, keypoints, surface, sound, prompt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def write_case(folder: Path, name: str = "one", *, audio: bool = True) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     frames = movie(3, FRAMES, SIDE, SIDE)
     write(folder / f"{name}.mkv", frames, RATE)
-    write(folder / f"{name}.pose.mkv", movie(5, FRAMES, SIDE, SIDE), RATE)
+    points = np.random.default_rng(7).uniform(2, SIDE - 2, (1, 133, 2)) + np.arange(FRAMES)[:, None, None] / 2
+    points[:, 23:91] = points[:, 23:91] / 4 + 10  # the face's rows lie together
+    np.savez(folder / f"{name}.pose.npz", keypoints=points, visible=np.ones((FRAMES, 133), np.bool_))
     write_png(folder / f"{name}.png", frames[0])
     part = np.zeros((FRAMES, SIDE, SIDE), np.uint8)
     part[:, 8:24, 8:24] = 1
@@ -27,7 +29,7 @@ def write_case(folder: Path, name: str = "one", *, audio: bool = True) -> Path:
         folder / f"{name}.uv.npz", part=part, uv=np.stack([np.roll(grid, k, axis=1) for k in range(FRAMES)]).astype(np.uint16)
     )
     lines = ["[[case]]", f'id = "{name}"', f'truth = {{path = "{name}.mkv"}}', f'reference = "{name}.png"', "reference_frame = 0"]
-    lines += [f'pose = "{name}.pose.mkv"', f'uv = "{name}.uv.npz"', 'prompt = "a person moves"']
+    lines += [f'pose = "{name}.pose.npz"', f'uv = "{name}.uv.npz"', 'prompt = "a person moves"']
     if audio:
         time = np.arange(FRAMES * 16000 // RATE) / 16000
         with wave.open(str(folder / f"{name}.wav"), "wb") as file:

@@ -84,7 +84,8 @@ def test_from_a_checkpoint_to_a_record(run: Callable[..., Record], adapter: str)
     record = run(adapter)
     assert validate(record.path) == []
     clip = probe(record.path / entry(record, adapter)["generated"]["path"])
-    assert (clip.frames, clip.fps, clip.width, clip.height) == (FRAMES, 8, 32, 32)
+    side = 16 if "cogvideox" in record.header["spec"]["methods"][0]["generator"]["kind"] else 32  # its learned positions are of one size
+    assert (clip.frames, clip.fps, clip.width, clip.height) == (FRAMES, 8, side, side)
     told = facts(record, adapter)
     assert told["cost"]["nfe"] == told["nominal_nfe"] > 0
     assert told["frames"]["kept"] == FRAMES
@@ -277,8 +278,8 @@ def test_no_memory_is_an_unscored_unit(run: Callable[..., Record], monkeypatch: 
 
     with monkeypatch.context() as patch:
         patch.setattr(WanVACETransformer3DModel, "forward", full)
-        record = run("vace", bare=False, metrics=["psnr@float"])
-    error = record.journal[Unit("vace", "one", 0)]["error"]
+        record = run("vace", bare=False, metrics=["psnr@float"], seeds=[9])
+    error = record.journal[Unit("vace", "one", 9)]["error"]
     assert error["code"] == "out-of-memory"
     assert "offload" in error["hint"]
     assert record.scores[0]["reason"] == "out-of-memory"
