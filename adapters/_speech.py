@@ -218,7 +218,7 @@ def sound_of(case: Case, seconds: Fraction | float) -> tuple[Samples, dict[str, 
         "cut": (len(found) - len(kept)) / RATE,
         "silent": bool(np.abs(made.astype(np.int32)).max(initial=0) <= SILENT),
     }
-    return made.astype(np.float32) / 32768, facts
+    return made.astype(np.float32) / np.float32(32768), facts
 
 
 def hear(speech: Speech, samples: Samples, frames: int, fps: Fraction | float, device: str = "cpu") -> Heard:
