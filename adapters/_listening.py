@@ -17,6 +17,11 @@ GUIDANCE = 5.0
 """Of prompt and of audio (infer.py)."""
 
 
+def passes(guidance: float, audio_guidance: float | None) -> int:
+    """Nominal evaluations a step."""
+    return 1 + (guidance > 1) + (audio_guidance is not None)
+
+
 @dataclass
 class _Ear:
     """passing: the pass that the pipeline is in, `cond` or `uncond`. deaf: is this the evaluation without sound? pending: removes the hook that combines."""
@@ -133,6 +138,7 @@ def _before(pipeline: Any, ear: _Ear, frames: int, audio_guidance: float | None)
             unheard = module(*given, **named)[0]
         finally:
             ear.deaf = False
+        assert audio_guidance is not None
         # diffusers makes n + g (this - n) of it, or takes it as it is.
         assert audio_guidance is not None
         share = audio_guidance / (pipeline.guidance_scale if pipeline.do_classifier_free_guidance else 1.0)

@@ -18,7 +18,7 @@ pytest.importorskip("diffusers", reason="the extra [diffusers] is not installed"
 from adapters import _checkpoint, _tiny
 from adapters._cost import counted
 from adapters._kinds import KINDS
-from adapters._listening import audio_attention, listening
+from adapters._listening import audio_attention, listening, passes
 from adapters._speech import Heard, Speech, hear, load, windows
 from benchmark.errors import InputError
 
@@ -283,7 +283,7 @@ def loop(
 
 
 @pytest.mark.parametrize(
-    ("guidance", "audio", "passes", "combine"),
+    ("guidance", "audio", "each", "combine"),
     [
         (5.0, 5.0, 3, lambda c, m, n, d: n + 5 * (m - n) + 5 * (c - m)),
         (3.0, 7.0, 3, lambda c, m, n, d: n + 3 * (m - n) + 7 * (c - m)),
@@ -293,13 +293,14 @@ def loop(
     ],
 )
 def test_guidance_is_that_of_a_loop_by_hand(
-    guidance: float, audio: float | None, passes: int, combine: Any, pipeline: Any, speech: Speech, heard: Heard
+    guidance: float, audio: float | None, each: int, combine: Any, pipeline: Any, speech: Speech, heard: Heard
 ) -> None:
     """n + g (m - n) + a (c - m) with two guidances, m + a (c - m) and n + g (c - n) with one of them, c without: latents after two steps, and every evaluation
     counted. float32 rounds the regrouped sum otherwise: 1e-5 of the largest latent; where nothing is regrouped the two are one to the bit."""
     with listening(pipeline, speech, heard, audio_guidance=audio), counted(pipeline, KIND.denoisers) as cost:
         made = clip(pipeline, guidance, output="latent").numpy()
-    assert (cost.nfe, cost.calls) == (passes * STEPS, {"transformer": passes * STEPS})
+    assert (cost.nfe, cost.calls) == (each * STEPS, {"transformer": each * STEPS})
+    assert passes(guidance, audio) == each
     wanted = loop(pipeline, speech, heard, guidance, combine)
     assert np.abs(made - wanted).max() <= (1e-5 * np.abs(wanted).max() if audio else 0)
     assert np.abs(made - clip(pipeline, guidance, output="latent").numpy()).max() > 1e-2
