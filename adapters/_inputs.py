@@ -149,7 +149,9 @@ def poses(case: Case, want: Wanted, picture: tuple[int, int] | None = None) -> l
         raise InputError("needs a pose", code="no-pose", found=f"case {case.id} names none", hint="pose = FILE in cases.toml")
     if case.pose.suffix == ".npz":
         area = want.size if want.inside is None else want.inside[2:]
-        found = [placed(drawn(points, seen, picture or _of(case), area), want, 0) for points, seen in zip(*_keypoints(case.pose), strict=True)]
+        found = [
+            placed(drawn(points, seen, picture or _of(case), area), want, 0) for points, seen in zip(*_keypoints(case.pose), strict=True)
+        ]
     else:
         info = probe(case.pose)
         with closing(decode(info)) as chunks:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters._inputs import Wanted, placed, drawn, placed, poses, reference, resized, wanted
+from adapters._inputs import Wanted, drawn, placed, poses, reference, resized, wanted
 from adapters._kinds import KINDS
 from benchmark.errors import InputError
 from benchmark.media import write_png
@@ -66,15 +66,15 @@ def test_the_reference(tmp_path: Path) -> None:
 
 
 def test_another_shape_is_not_stretched(tmp_path: Path) -> None:
-    """52x40 in 64x64: 64x50 in the middle, its own edge's rows above and below; poses on black there. A rounding to multiples of 16 is no other shape."""
+    """52x40 in 64x96: 64x50 in the middle, its own edge's rows above and below; poses on black there. A rounding to multiples of 16 is no other shape."""
     given, clip = case(tmp_path), movie(2, 10, 40, 52)
-    want = wanted(given, VACE, (64, 64))
-    assert want.inside == (0, 7, 64, 50)
+    want = wanted(given, VACE, (64, 96))
+    assert want.inside == (0, 23, 64, 50)
     made = reference(given, want)
-    assert made.shape == (64, 64, 3)
-    assert np.array_equal(made[7:57], resized(clip[3], (64, 50)))
-    assert np.array_equal(made[:7], np.broadcast_to(made[7], (7, 64, 3)))
-    assert np.array_equal(placed(clip[3], want, 0)[57:], np.zeros((7, 64, 3)))
+    assert made.shape == (96, 64, 3)
+    assert np.array_equal(made[23:73], resized(clip[3], (64, 50)))
+    assert np.array_equal(made[:23], np.broadcast_to(made[23], (23, 64, 3)))
+    assert np.array_equal(placed(clip[3], want, 0)[73:], np.zeros((23, 64, 3)))
     assert wanted(given, VACE, (48, 32)).inside is None
     assert wanted(given, VACE).inside is None
 
