@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters._inputs import Wanted, drawn, placed, poses, reference, resized, wanted
+from adapters._inputs import Wanted, drawn, face_box, faces, placed, poses, reference, resized, wanted
 from adapters._kinds import KINDS
 from benchmark.errors import InputError
 from benchmark.media import write_png
@@ -129,4 +129,53 @@ def test_poses_that_do_not_do(tmp_path: Path) -> None:
         with pytest.raises(InputError) as error:
             poses(replace(given, pose=tmp_path / name), Wanted(10, 13, Fraction(24), (52, 40)))
         assert error.value.code == "bad-keypoints"
+        assert says in str(error.value.found)
+
+
+def test_the_box_of_a_face() -> None:
+    """20 wide, 40 high, both sqrt(1.3) times as large: 2.804 more in x, half on each side (10 - 1.402, 30 + 1.402); 5.607 more in y, three quarters of it above
+    (20 - 4.205, 60 + 1.402). Whole pixels, cut off below."""
+    points = np.array([[10.0, 60], [30, 20], [20, 40]])
+    assert face_box(points, (100, 100)) == (8, 31, 15, 61)
+    assert face_box(points, (25, 50)) == (8, 25, 15, 50)
+    assert face_box(points - 15, (100, 100)) == (0, 16, 0, 46)
+    assert face_box(points[:1], (100, 100)) is None
+    assert face_box(points + 200, (100, 100)) is None
+
+
+def test_faces_are_cut_out_of_the_truth(tmp_path: Path) -> None:
+    """The truth's pixels in the box, at the size asked for; black where no point is seen; the last one repeated."""
+    given = case(tmp_path)
+    points, visible = np.zeros((10, 133, 2)), np.zeros((10, 133), bool)
+    points[:, 30], points[:, 40] = (20, 10), (30, 30)
+    visible[:4, [30, 40]] = True
+    visible[6:, [30, 40]] = True
+    np.savez(tmp_path / "pose.npz", keypoints=points, visible=visible)
+    found = faces(replace(given, pose=tmp_path / "pose.npz"), Wanted(10, 13, Fraction(24), (48, 32)), 16)
+    clip = movie(2, 10, 40, 52)
+    assert len(found) == 13
+    box = face_box(points[0, [30, 40]], (52, 40))
+    assert box == (19, 30, 7, 30)
+    for k in (0, 3, 6, 9):
+        assert np.array_equal(found[k], resized(clip[k, 7:30, 19:30], (16, 16)))
+    assert not found[4].any()
+    assert not found[5].any()
+    assert np.array_equal(found[12], found[9])
+
+
+def test_faces_that_cannot_be_had(tmp_path: Path) -> None:
+    given, want = case(tmp_path), Wanted(10, 13, Fraction(24), (48, 32))
+    np.savez(tmp_path / "hidden.npz", keypoints=np.ones((10, 133, 2)), visible=np.zeros((10, 133), bool))
+    np.savez(tmp_path / "short.npz", keypoints=np.ones((4, 133, 2)))
+    video = write(tmp_path / "pose.mkv", movie(5, 10, 40, 52), rate=24)
+    for other, code, says in (
+        (given, "no-face", "no pose"),
+        (replace(given, pose=video), "no-face", "a pose without keypoints"),
+        (replace(given, pose=tmp_path / "hidden.npz", truth=None), "no-face", "no truth"),
+        (replace(given, pose=tmp_path / "hidden.npz"), "no-face", "10 frames"),
+        (replace(given, pose=tmp_path / "short.npz"), "pose-length", "4"),
+    ):
+        with pytest.raises(InputError) as error:
+            faces(other, want, 16)
+        assert error.value.code == code
         assert says in str(error.value.found)

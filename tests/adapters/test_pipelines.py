@@ -145,13 +145,15 @@ def refused(folder: Path, kind: str = "vace") -> InputError:
     return error.value
 
 
-def changed(tiny: Callable[[str], Path], tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    """A copy of the tiny pipeline whose transformer's tensors are changed."""
+def changed(
+    tiny: Callable[[str], Path], tmp_path: Path, change: Callable[[dict[str, Any]], None], kind: str = "vace", part: str = "transformer"
+) -> Path:
+    """A copy of the tiny pipeline whose denoiser's tensors are changed."""
     from safetensors.torch import load_file, save_file
 
     folder = tmp_path / "copy"
-    shutil.copytree(tiny("vace"), folder)
-    (path,) = (folder / "transformer").glob("*.safetensors")
+    shutil.copytree(tiny(kind), folder)
+    (path,) = (folder / part).glob("*.safetensors")
     tensors = load_file(path)
     change(tensors)
     save_file(tensors, path)
@@ -179,6 +181,16 @@ def test_tensors_that_do_not_fit(tiny: Callable[[str], Path], tmp_path: Path) ->
         error = refused(changed(tiny, tmp_path / str(number), change))
         assert error.code == "checkpoint-keys"
         assert says in str(error.found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "key"),
+    [("svd-i2v", "unet", "add_embedding.linear_1.weight"), ("wan-animate", "transformer", "motion_encoder.motion_synthesis_weight")],
+)
+def test_missing_tensors_of_other_denoisers(kind: str, part: str, key: str, tiny: Callable[[str], Path], tmp_path: Path) -> None:
+    error = refused(changed(tiny, tmp_path, lambda tensors: tensors.pop(key), kind, part), kind)
+    assert (error.code, error.path) == ("checkpoint-keys", str(tmp_path / "copy" / part))
+    assert f"lacks {key}" in str(error.found)
 
 
 def test_what_could_run_code(tiny: Callable[[str], Path], tmp_path: Path) -> None:
