@@ -78,12 +78,13 @@ class Gate:
 @dataclass(frozen=True, kw_only=True)
 class Audio:
     """weights: of the cross-attention. encoder: folder of the wav2vec2. scale: of what is heard. guidance: scale of a third pass a step, without the sound
-    (absent: the sound is dropped together with the prompt)."""
+    (absent: the sound is dropped together with the prompt). negative: without such guidance, the negative prompt hears too, as the original has it."""
 
     weights: str
     encoder: str
     scale: float = 1.0
     guidance: float | None = None
+    negative: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,8 +135,9 @@ def _hear(held: Held, clip: Clip) -> Share:
     want, speech = clip.want, held.state["speech"]
     samples, facts = _speech.sound_of(clip.case, want.made / want.fps)
     heard = _speech.hear(speech, samples, want.made, want.fps, held.device)
-    clip.stack.enter_context(listening(held.pipeline, speech, heard, scale=audio.scale, audio_guidance=audio.guidance))
-    return Share(facts={**facts, "scale": audio.scale, "guidance": audio.guidance})
+    hears = listening(held.pipeline, speech, heard, scale=audio.scale, audio_guidance=audio.guidance, negative=audio.negative)
+    clip.stack.enter_context(hears)
+    return Share(facts={**facts, "scale": audio.scale, "guidance": audio.guidance, "negative": audio.negative})
 
 
 def _draw(held: Held, clip: Clip) -> Share:
