@@ -162,9 +162,10 @@ def poses(case: Case, want: Wanted, picture: tuple[int, int] | None = None) -> l
 
 
 def faces(case: Case, want: Wanted, side: int) -> list[Picture]:
-    """(side, side, 3) the face of every frame that is made, cut out of the truth round the visible ones of its 68 keypoints and stretched to a square; the last
-    one is repeated for the frames that are made and not kept. A frame that shows no face has a black one: what the pipeline itself shows where it guides away from
-    the face.
+    """(side, side, 3) the face of every frame that is made, cut out of the truth round the visible ones of its 68 keypoints and stretched to a square.
+
+    The last one is repeated for the frames that are made and not kept. A frame that shows no face has a black one: what the pipeline itself shows where it
+    guides away from the face.
 
     Nothing stands in for the truth: a face that is drawn from keypoints is nothing that a face's encoder has seen. Source of the box: Wan-Video/Wan2.2@a55e725
     wan/modules/animate/preprocess/utils.py, get_face_bboxes. Raises InputError: `no-face` (no truth, no keypoints, or no frame with a face), `pose-length`,
