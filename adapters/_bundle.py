@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from adapters._noise import Noise
 from benchmark import paths
 from benchmark.data import from_mapping, load_toml
 from benchmark.errors import InputError
@@ -85,16 +86,6 @@ class Audio:
     scale: float = 1.0
     guidance: float | None = None
     negative: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Noise:
-    """Initial latents from the body's surface; see `_articulated_noise`. texels absent: fitted to the latents' cells."""
-
-    gamma: float = 0.1
-    rule: Literal["stride", "nearest", "gwtf"] = "stride"
-    background: Literal["fresh", "fixed"] = "fresh"
-    texels: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters import _experts as experts
-from adapters import _fused, _speech
+from adapters import _fused, _noise, _speech
 from adapters._bundle import Bundle
 from adapters._checkpoint import load_lora
 from adapters._inputs import Wanted
@@ -142,11 +142,8 @@ def _hear(held: Held, clip: Clip) -> Share:
 
 def _draw(held: Held, clip: Clip) -> Share:
     """Initial latents that stick to the body's surface."""
-    said = held.bundle.checkpoint.noise
-    assert said is not None
-    from adapters import _noise
-
-    noise = _noise.Noise(gamma=said.gamma, rule=said.rule, background=said.background, texels=said.texels)
+    noise = held.bundle.checkpoint.noise
+    assert noise is not None
     latents, facts = _noise.initial(held.pipeline, held.kind, clip.case, clip.want, noise, clip.seed)
     return Share(more={"latents": latents}, facts=facts)
 
