@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from adapters._noise import Noise
 from benchmark import paths
 from benchmark.data import from_mapping, load_toml
 from benchmark.errors import InputError
@@ -68,32 +69,23 @@ class Segment:
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """How fused experts are weighed. level: `module`, `block`, `expert` (one for the whole network) or `none`. file: the gates' weights; level `none` has
-    `constants` instead, one an expert in their order."""
+    `constants` instead, {expert: weight}."""
 
     level: Literal["module", "block", "expert", "none"] = "block"
     file: str = ""
-    constants: tuple[float, ...] = ()
+    constants: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audio:
     """weights: of the cross-attention. encoder: folder of the wav2vec2. scale: of what is heard. guidance: scale of a third pass a step, without the sound
-    (absent: the sound is dropped together with the prompt)."""
+    (absent: the sound is dropped together with the prompt). negative: without such guidance, the negative prompt hears too, as the original has it."""
 
     weights: str
     encoder: str
     scale: float = 1.0
     guidance: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Noise:
-    """Initial latents from the body's surface; see `_articulated_noise`. texels absent: fitted to the latents' cells."""
-
-    gamma: float = 0.1
-    rule: Literal["stride", "nearest", "gwtf"] = "stride"
-    background: Literal["fresh", "fixed"] = "fresh"
-    texels: int | None = None
+    negative: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -173,7 +173,10 @@ def load_lora(pipeline: Any, path: Path, name: str, rank: int | None = None) -> 
     if rank is not None and found != rank:
         raise InputError("is a LoRA of another rank", code="lora-rank", path=path, found=str(found), expected=str(rank))
     _fits(pipeline, halves, path)
-    pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=name, local_files_only=True, use_safetensors=True)
+    with warnings.catch_warnings():
+        # Several adapters on one model are what is meant here.
+        warnings.filterwarnings("ignore", message="Already found a `peft_config`", category=UserWarning)
+        pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=name, local_files_only=True, use_safetensors=True)
     return found
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 VERSION = 1
 """Raised when a bit of a clip changes."""
 FACTS = ".facts.json"
+LATENT = 8
+"""Pixels along a side of CogVideoX's latents."""
 PACKAGES = ("torch", "diffusers", "transformers", "peft")
 
 
@@ -119,8 +121,9 @@ def resolved(method: Method, bundle: Bundle, settings: Settings) -> Resolved:
     size = settings.size or said.size
     if size is not None and (len(size) != 2 or min(size) < 1):
         raise InputError("a size is (width, height)", code="usage", path=bundle.where, found=str(size))
+    only = _only_size(bundle.base)
     try:
-        fitted = None if size is None else kind.size(size[0], size[1])
+        fitted = only or (None if size is None else kind.size(size[0], size[1]))
     except ValueError as error:
         raise InputError("no such clip can be made", code="too-small", found=str(error), hint="--size WxH") from error
     return Resolved(
@@ -134,6 +137,15 @@ def resolved(method: Method, bundle: Bundle, settings: Settings) -> Resolved:
         frames=settings.frames,
         prompt=said.prompt,
     )
+
+
+def _only_size(base: Path) -> tuple[int, int] | None:
+    """(width, height) of the one size that a denoiser with learned positions makes (CogVideoX-5B-I2V), whatever is asked for; None of any other."""
+    config = base / "transformer" / "config.json"
+    told = json.loads(config.read_text()) if config.is_file() else {}
+    if not told.get("use_learned_positional_embeddings"):
+        return None
+    return int(told["sample_width"]) * LATENT, int(told["sample_height"]) * LATENT
 
 
 def identify(settings: Settings, hashes: HashCache, method: Method) -> dict[str, Any]:
@@ -166,8 +178,8 @@ def passes(case: Case, settings: Settings, method: Method) -> int:
 
 def _passes(found: Resolved, bundle: Bundle, want: Wanted) -> int:
     audio = bundle.checkpoint.audio
-    each = (found.kind.passes if found.guidance > 1 else 1) + (1 if audio is not None and audio.guidance is not None else 0)
-    return each
+    deaf = found.kind.segments(want.made) if audio is not None and audio.guidance is not None else 0
+    return found.kind.nfe(1, found.guidance, want.made) + deaf
 
 
 def _wanted(case: Case, found: Resolved) -> Wanted:
@@ -292,7 +304,7 @@ def adapter(method: Method) -> Generating:
         generate=partial(generate, method=method),
         needs="a checkpoint",
         source=method.paper,
-        status="checkpoint of its own" if not method.needs else "checkpoint not public",
+        status="unrun with trained weights" + (", which are not public" if "not public" in method.published else ""),
         details=(
             ("stands on", ", ".join(f"{KINDS[name].pipeline} ({KINDS[name].source})" for name in method.kinds)),
             ("checkpoint", method.published),

@@ -33,12 +33,14 @@ FACE_SCALE = 1.3
 @dataclass(frozen=True)
 class Wanted:
     """frames: how many the case has. made: how many the generator makes for it, the first `frames` of which are kept. fps: at which the clip is written. size:
-    (width, height) that is made."""
+    (width, height) that is made. inside: x, y, width, height of the case's picture in it, where the two are of different shape: the clip is cut to it
+    (None = the whole)."""
 
     frames: int
     made: int
     fps: Fraction
     size: tuple[int, int]
+    inside: tuple[int, int, int, int] | None = None
 
     @property
     def cut(self) -> int:
@@ -49,7 +51,8 @@ class Wanted:
 def wanted(case: Case, kind: Kind, size: tuple[int, int] | None = None, first: int | None = None) -> Wanted:
     """Length, rate and size for a case. size: asked for by the user, else the truth's, else the reference's, made to fit the kind. first: only so many frames.
 
-    Where neither truth nor case says how long the clip is, its sound does.
+    Where neither truth nor case says how long the clip is, its sound does. Where the size has another shape than the case's picture, that stands in the
+    middle as large as it can, with its own edge's pixels around it, and nothing is stretched by more than a rounding.
 
     Raises InputError: `no-length` where neither truth nor case says how long the clip is, `no-size`, `too-small`.
     """
@@ -68,20 +71,44 @@ def wanted(case: Case, kind: Kind, size: tuple[int, int] | None = None, first: i
             hint="frames = N in cases.toml",
         )
     frames = frames if first is None else min(first, frames)
-    if size is None and truth is not None:
+    own: tuple[int, int] | None = None
+    if truth is not None:
         crop = case.truth.crop if case.truth is not None else None
-        size = crop_box(crop, truth.width, truth.height)[2:] if crop else (truth.width, truth.height)
-    if size is None and case.reference is not None:
+        own = crop_box(crop, truth.width, truth.height)[2:] if crop else (truth.width, truth.height)
+    elif case.reference is not None:
         height, width = read_image(case.reference).shape[:2]
-        size = width, height
+        own = width, height
+    size = size or own
     if size is None:
         raise InputError(
             "how large the clip is to be is not known", code="no-size", found=f"case {case.id}: no truth, no reference", hint="--size WxH"
         )
     try:
-        return Wanted(frames, kind.length(frames), Fraction(rate), kind.size(*size))
+        made = kind.size(*size)
+        return Wanted(frames, kind.length(frames), Fraction(rate), made, _inside(own or made, made))
     except ValueError as error:
         raise InputError("the case is too small for this generator", code="too-small", found=f"case {case.id}: {error}") from error
+
+
+def _inside(picture: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """The largest place in the middle of `size` for a picture of that shape; None where it leaves less than a rounding to multiples of 16."""
+    scale = min(size[0] / picture[0], size[1] / picture[1])
+    width, height = (max(2, round(side * scale / 2) * 2) for side in picture)
+    if size[0] - width < 16 and size[1] - height < 16:
+        return None
+    return (size[0] - width) // 2, (size[1] - height) // 2, width, height
+
+
+def placed(frame: Picture, want: Wanted, around: int | None = None) -> Picture:
+    """A picture of the case in the size that is made. around: the grey level of what lies outside of it (None = its edge's pixels)."""
+    if want.inside is None:
+        return resized(frame, want.size)
+    import cv2
+
+    x, y, width, height = want.inside
+    sides = (y, want.size[1] - y - height, x, want.size[0] - x - width)
+    border = cv2.BORDER_REPLICATE if around is None else cv2.BORDER_CONSTANT
+    return np.asarray(cv2.copyMakeBorder(resized(frame, (width, height)), *sides, border, value=(around or 0,) * 3), np.uint8)
 
 
 def _seconds(path: Path) -> Fraction:
@@ -96,17 +123,17 @@ def _seconds(path: Path) -> Fraction:
         ) from reason
 
 
-def reference(case: Case, size: tuple[int, int]) -> Picture:
-    """(h, w, 3) the case's reference picture, else the truth's frame that is known to be it, resized. InputError: `no-reference`, `bad-range`."""
+def reference(case: Case, want: Wanted) -> Picture:
+    """(h, w, 3) the case's reference picture, else the truth's frame that is known to be it, in its place. InputError: `no-reference`, `bad-range`."""
     from benchmark.media import probe, read_image
 
     if case.reference is not None:
-        return resized(read_image(case.reference), size)
+        return placed(read_image(case.reference), want)
     if case.truth is None or case.reference_frame is None:
         raise InputError(
             "needs a reference picture", code="no-reference", found=f"case {case.id} names none", hint="--reference-frame '*=0'"
         )
-    return resized(frame_of(probe(case.truth.path, fps=case.truth.fps), case.truth, case.reference_frame), size)
+    return placed(frame_of(probe(case.truth.path, fps=case.truth.fps), case.truth, case.reference_frame), want)
 
 
 def poses(case: Case, want: Wanted, picture: tuple[int, int] | None = None) -> list[Picture]:
@@ -121,11 +148,14 @@ def poses(case: Case, want: Wanted, picture: tuple[int, int] | None = None) -> l
     if case.pose is None:
         raise InputError("needs a pose", code="no-pose", found=f"case {case.id} names none", hint="pose = FILE in cases.toml")
     if case.pose.suffix == ".npz":
-        found = [drawn(points, seen, picture or _of(case), want.size) for points, seen in zip(*_keypoints(case.pose), strict=True)]
+        area = want.size if want.inside is None else want.inside[2:]
+        found = [
+            placed(drawn(points, seen, picture or _of(case), area), want, 0) for points, seen in zip(*_keypoints(case.pose), strict=True)
+        ]
     else:
         info = probe(case.pose)
         with closing(decode(info)) as chunks:
-            found = [resized(frame, want.size) for chunk in chunks for frame in chunk]
+            found = [placed(frame, want, 0) for chunk in chunks for frame in chunk]
     if len(found) < want.frames:
         raise _short(case.pose, len(found), want)
     return (found + [found[-1]] * max(0, want.made - len(found)))[: want.made]

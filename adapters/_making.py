@@ -71,6 +71,9 @@ def make(pipeline: Any, kind: Kind, case: Case, want: Wanted, options: Options, 
             hint="offload the pipeline's parts, or make smaller clips",
         ) from error
     frames = np.asarray(made.frames[0])[: want.frames]
+    if want.inside is not None:
+        x, y, across, down = want.inside
+        frames = frames[:, y : y + down, x : x + across]
     if len(frames) < want.frames or not np.isfinite(frames).all():
         found = f"{len(frames)} frames" if len(frames) < want.frames else "values that are not finite"
         raise InputError("the pipeline gave no clip", code="bad-clip", found=found, expected=f"{want.frames} frames")
@@ -82,6 +85,7 @@ def make(pipeline: Any, kind: Kind, case: Case, want: Wanted, options: Options, 
         "guidance": guidance,
         "prompt": prompt,
         "size": [width, height],
+        "inside": want.inside,
         "frames": {"kept": want.frames, "made": want.made, "cut": want.cut},
         "fps": str(want.fps),
         "segments": kind.segments(want.made),
@@ -142,13 +146,13 @@ def _vace(pipeline: Any, kind: Kind, case: Case, want: Wanted, asked: _Asked) ->
         "num_frames": want.made,
         "video": _pictures(poses(case, want)),
         "mask": _pictures([np.full(want.size[::-1], 255, np.uint8)] * want.made),
-        "reference_images": _pictures([reference(case, want.size)]),
+        "reference_images": _pictures([reference(case, want)]),
     }
 
 
 def _wan(pipeline: Any, kind: Kind, case: Case, want: Wanted, asked: _Asked) -> dict[str, Any]:
     """The reference as the first frame."""
-    return {**_worded(want, asked), "num_frames": want.made, "image": _pictures([reference(case, want.size)])[0]}
+    return {**_worded(want, asked), "num_frames": want.made, "image": _pictures([reference(case, want)])[0]}
 
 
 def _cogvideox(pipeline: Any, kind: Kind, case: Case, want: Wanted, asked: _Asked) -> dict[str, Any]:
@@ -164,7 +168,7 @@ def _svd(pipeline: Any, kind: Kind, case: Case, want: Wanted, asked: _Asked) -> 
     """
     return {
         **_plain(want, asked),
-        "image": _pictures([reference(case, want.size)])[0],
+        "image": _pictures([reference(case, want)])[0],
         "num_frames": want.made,
         "min_guidance_scale": 1.0,
         "max_guidance_scale": asked.guidance,
@@ -179,7 +183,7 @@ def _animate(pipeline: Any, kind: Kind, case: Case, want: Wanted, asked: _Asked)
     return {
         **_worded(want, asked),
         "mode": "animate",
-        "image": _pictures([reference(case, want.size)])[0],
+        "image": _pictures([reference(case, want)])[0],
         "pose_video": _pictures(poses(case, want)),
         "face_video": _pictures(faces(case, want, side)),
         "segment_frame_length": kind.segment,

@@ -70,7 +70,7 @@ def initial(pipeline: Any, kind: Kind, case: Case, want: Wanted, noise: Noise, s
     if kind.id not in _FORMS:
         raise InputError("does not start from latents that it is given", code="no-latents", found=kind.pipeline, expected=", ".join(_FORMS))
     form = _FORMS[kind.id](pipeline, want)
-    surface = _maps(case, want)
+    surface = _around(_maps(case, want), want)
     width, height = want.size
     rule = RULES[noise.rule]
     at = noises.cells(surface, want.made, (height, width), rule=rule, time=form.time, space=form.space)
@@ -128,6 +128,18 @@ def _maps(case: Case, want: Wanted) -> noises.Surface:
         )
     shown = np.minimum(np.arange(want.made), held - 1)
     return noises.Surface(surface.part[shown], surface.uv[shown])
+
+
+def _around(surface: noises.Surface, want: Wanted) -> noises.Surface:
+    """The maps in the shape of what is made: background around them where the case's picture stands in the middle of a larger one."""
+    if want.inside is None:
+        return surface
+    x, y, width, height = want.inside
+    tall, wide = surface.part.shape[1:]
+    down = [round(side * tall / height) for side in (y, want.size[1] - y - height)]
+    across = [round(side * wide / width) for side in (x, want.size[0] - x - width)]
+    sides = ((0, 0), (down[0], down[1]), (across[0], across[1]))
+    return noises.Surface(np.pad(surface.part, sides), np.pad(surface.uv, (*sides, (0, 0))))
 
 
 def _learned(pipeline: Any, want: Wanted) -> list[str]:

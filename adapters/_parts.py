@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters import _experts as experts
+from adapters import _fused, _noise, _speech
 from adapters._bundle import Bundle
 from adapters._checkpoint import load_lora
 from adapters._inputs import Wanted
 from adapters._kinds import Kind
+from adapters._listening import listening
 from adapters._making import StepEnd
 from adapters._segments import Table, table
 from benchmark.model import Case
@@ -105,10 +107,59 @@ def _take_turns(held: Held, clip: Clip) -> Share:
     return Share(step_end=turns.step_end, facts=facts)
 
 
+def _load_fused(held: Held) -> None:
+    checkpoint = held.bundle.checkpoint
+    assert checkpoint.gate is not None
+    gate, files = checkpoint.gate, {one.name: held.bundle.path(one.file) for one in checkpoint.expert}
+    path = held.bundle.path(gate.file) if gate.file else None
+    held.state["fused"] = _fused.load(held.pipeline, files, path, gate.level, checkpoint.rank, gate.constants or None)
+
+
+def _fuse(held: Held, clip: Clip) -> Share:
+    """All experts at once, weighed by timestep and module."""
+    armed = _fused.arm(held.pipeline, held.state["fused"], clip.steps, held.device)
+    weights = armed.table.mean(axis=1)
+    return Share(step_end=armed.step_end, facts={**armed.facts, "mean_weights": [[round(float(w), 6) for w in row] for row in weights]})
+
+
+def _load_audio(held: Held) -> None:
+    audio = held.bundle.checkpoint.audio
+    assert audio is not None
+    held.state["speech"] = _speech.load(held.pipeline, held.bundle.path(audio.weights), held.bundle.path(audio.encoder))
+
+
+def _hear(held: Held, clip: Clip) -> Share:
+    """The case's sound, frame by frame; silence where it has none."""
+    audio = held.bundle.checkpoint.audio
+    assert audio is not None
+    want, speech = clip.want, held.state["speech"]
+    samples, facts = _speech.sound_of(clip.case, want.made / want.fps)
+    heard = _speech.hear(speech, samples, want.made, want.fps, held.device)
+    hears = listening(held.pipeline, speech, heard, scale=audio.scale, audio_guidance=audio.guidance, negative=audio.negative)
+    clip.stack.enter_context(hears)
+    return Share(facts={**facts, "scale": audio.scale, "guidance": audio.guidance, "negative": audio.negative})
+
+
+def _draw(held: Held, clip: Clip) -> Share:
+    """Initial latents that stick to the body's surface."""
+    noise = held.bundle.checkpoint.noise
+    assert noise is not None
+    latents, facts = _noise.initial(held.pipeline, held.kind, clip.case, clip.want, noise, clip.seed)
+    return Share(more={"latents": latents}, facts=facts)
+
+
+def _nothing(held: Held) -> None:
+    return None
+
+
 PARTS = (
     Part("lora", ("lora",), _load_loras, _no_share),
     Part("turns", ("segment",), _load_turns, _take_turns),
+    Part("fused", ("gate",), _load_fused, _fuse),
+    Part("audio", ("audio",), _load_audio, _hear),
+    Part("noise", ("noise",), _nothing, _draw),
 )
+"""LoRAs come before what hooks into the layers that they wrap."""
 
 
 def parts_of(bundle: Bundle) -> list[Part]:

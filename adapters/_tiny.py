@@ -246,3 +246,36 @@ _BUILDERS: dict[str, Callable[[], Any]] = {
     "svd-i2v": _svd,
     "wan-animate": _wan_animate,
 }
+
+
+def speech(folder: Path, width: int = 24, layers: int = 3) -> tuple[Path, Path]:
+    """(a tiny wav2vec2 folder, a file of audio weights) below `folder`, drawn from the seed where they are not there yet: for a denoiser of so many blocks of
+    this inner width (those of the tiny `wan-i2v` by default)."""
+    made = folder / f"speech-{width}-{layers}-{VERSION}"
+    if not made.exists():
+        import os
+        import shutil
+
+        import torch
+        from safetensors.torch import save_file
+        from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+        temporary = made.with_name(f".{made.name}.{os.getpid()}.tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        state = torch.random.get_rng_state()
+        try:
+            torch.manual_seed(SEED)
+            sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "conv_dim": (8,) * 7}
+            encoder = Wav2Vec2Model(Wav2Vec2Config(**sizes, vocab_size=8, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2))
+            tensors = {"proj.weight": torch.randn(32, 24), "norm.weight": torch.rand(32) + 0.5, "norm.bias": torch.randn(32) * 0.1}
+            tensors |= {f"blocks.{k}.{half}_proj.weight": torch.randn(width, 32) / 4 for k in range(layers) for half in "kv"}
+        finally:
+            torch.random.set_rng_state(state)
+        encoder.save_pretrained(str(temporary / "wav2vec2"), safe_serialization=True)
+        Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(str(temporary / "wav2vec2"))
+        save_file(tensors, temporary / "audio.safetensors")
+        if made.exists():
+            shutil.rmtree(temporary)
+        else:
+            temporary.replace(made)
+    return made / "wav2vec2", made / "audio.safetensors"

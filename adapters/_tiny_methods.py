@@ -14,7 +14,7 @@ import numpy as np
 
 from adapters._bundle import FILE
 from adapters._checkpoint import shapes
-from adapters._tiny import build
+from adapters._tiny import build, speech
 
 VERSION = 1
 SEED = 2
@@ -83,6 +83,56 @@ def write_lora(path: Path, modules: Mapping[str, tuple[int, int]], seed: Sequenc
         tensors[f"transformer.{module}.lora_A.weight"] = (draw.standard_normal((rank, into)) / into**0.5).astype(np.float32)
         tensors[f"transformer.{module}.lora_B.weight"] = (gain * draw.standard_normal((out, rank)) / rank**0.5).astype(np.float32)
     save_file(tensors, str(path))
+
+
+def experts(folder: Path, base: Path, names: Sequence[str], gain: float = GAIN) -> list[dict[str, str]]:
+    """A LoRA on every linear layer of every block for each name."""
+    modules = linears(base, EVERY_LINEAR)
+    for number, name in enumerate(names):
+        write_lora(folder / f"{name}.safetensors", modules, [10, number], gain=gain)
+    return [{"name": name, "file": f"{name}.safetensors"} for name in names]
+
+
+def audio(folder: Path, base: Path, guidance: float | None = 5.0) -> Mapping[str, Any]:
+    """Audio cross-attention in every block, beside a wav2vec2."""
+    encoder, weights = speech(base.parent, *_width(base))
+    named = {"weights": os.path.relpath(weights, folder), "encoder": os.path.relpath(encoder, folder)}
+    return {"audio": {**named, **({} if guidance is None else {"guidance": guidance})}}
+
+
+def _width(base: Path) -> tuple[int, int]:
+    """(inner width, number of blocks) of the transformer."""
+    config = json.loads((base / "transformer" / "config.json").read_text())
+    return config["num_attention_heads"] * config["attention_head_dim"], config["num_layers"]
+
+
+def alignhuman(folder: Path, base: Path) -> Mapping[str, Any]:
+    """Motion early, fidelity late. The split is this rehearsal's own: the paper's is not published."""
+    segments = [{"high": 1000.0, "low": 800.0, "expert": "motion"}, {"high": 800.0, "low": 0.0, "expert": "fidelity"}]
+    return {"rank": RANK, "segment": segments, "expert": experts(folder, base, ("motion", "fidelity")), **audio(folder, base, None)}
+
+
+def fantasytalking2(folder: Path, base: Path) -> Mapping[str, Any]:
+    """Three experts with a gate a block."""
+    from safetensors.numpy import save_file
+
+    names = ("motion", "lip", "visual")
+    width, blocks = _width(base)
+    tensors = {}
+    for k in range(blocks):
+        draw = np.random.default_rng([SEED, 20, k])
+        tensors[f"blocks.{k}.weight"] = draw.standard_normal((len(names), width)).astype(np.float32)
+        tensors[f"blocks.{k}.bias"] = (0.1 * draw.standard_normal(len(names))).astype(np.float32)
+    save_file(tensors, str(folder / "gates.safetensors"), metadata={"experts": ",".join(names)})
+    gate = {"level": "block", "file": "gates.safetensors"}
+    return {"rank": RANK, "expert": experts(folder, base, names), "gate": gate, **audio(folder, base)}
+
+
+def humandiff(folder: Path, base: Path) -> Mapping[str, Any]:
+    """Noise that sticks to the body, and a LoRA on attention."""
+    modules = linears(base, r"transformer_blocks\.\d+\.attn1\.to_[qkv]")
+    write_lora(folder / "humandiff.safetensors", modules, [30])
+    return {"lora": [{"file": "humandiff.safetensors", "rank": RANK}], "noise": {"gamma": 0.1}}
 
 
 def ipa(folder: Path, base: Path) -> Mapping[str, Any]:

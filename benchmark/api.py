@@ -53,15 +53,17 @@ def run(
     max_frames: int = 512,
     worker_options: Mapping[str, str] | None = None,
     settings: Mapping[Name, Mapping[str, Any]] | None = None,
+    bare: bool = False,
     out: FilePath | None = None,
 ) -> Record:
     """Score clips and return the record; arguments are those of `hvbench run`, with `"*"` for every method.
 
     crop, ignore: "x,y,w,h". frames: {name: (first, last + 1)} of the truth. keypoints: folders of npz files, audio: a folder of sounds, by stem.
     weights: "real" or "seeded". weights_folder: looked in first. backend: "torch", "onnxruntime" (CPU) or "torch-tf32" (GPU). worker_options:
-    {"qalign-model": "DIR", ...}, the options of models in another Python (a yes is "yes"). adapters: "ID" or "NAME=ID". settings: what generators are told,
-    {"*": {"checkpoint": "tiny", "steps": 4}}, by the fields of `benchmark.generating.Settings`. A finished run of the same spec is returned as it is. Raises
-    InputError for input that makes the whole run impossible; single clips that fail stand in the record's journal.
+    {"qalign-model": "DIR", ...}, the options of models in another Python (a yes is "yes"). adapters: "ID" or "NAME=ID". settings: what generators
+    are told, {"*": {"checkpoint": "tiny", "steps": 4}}, by the fields of `benchmark.generating.Settings`. bare: make the clips, score nothing. A finished
+    run of the same spec is returned as it is. Raises InputError for input that makes the whole run impossible; single clips that fail stand in the
+    record's journal.
     """
     from benchmark.runs import run as execute
 
@@ -97,6 +99,7 @@ def run(
         workers=workers,
         max_frames=max_frames,
         worker_options=dict(worker_options or {}),
+        bare=bare,
         settings={name: dict(told) for name, told in (settings or {}).items()},
         out=path(out),
     )

@@ -16,7 +16,7 @@ EXIT_CODES = "exit codes: 0 done, 1 internal error, 2 bad input or usage, 3 some
 
 def parser() -> argparse.ArgumentParser:
     """The whole parser: our verbs, then those that reports, adapters and plugins register."""
-    from benchmark.commands import files, looking, running, stores
+    from benchmark.commands import files, looking, profiling, running, stores
     from benchmark.registry import registry
 
     top = argparse.ArgumentParser(
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {machine.packages()['human-video-benchmark']}")
     verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for module in (running, looking, files, stores):
+    for module in (running, profiling, looking, files, stores):
         module.configure(verbs)
     for name, entry in sorted(registry().verbs.items()):
         sub = verbs.add_parser(name, help=entry.item.summary, description=entry.item.summary)

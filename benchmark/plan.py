@@ -97,7 +97,7 @@ def build(spec: Spec, weights_folder: Path | None = None) -> Plan:
             except Unscored as reason:
                 missing[name] = (reason.reason, reason.detail)
     views = []
-    for key, members in groups.items():
+    for key, members in groups.items() if any(spec.variants.values()) else ():
         names = dict.fromkeys(v for p in members for v in spec.variants[p.id] if v not in missing)
         views.append(View(key, members[0], tuple(p.id for p in members), tuple(names)))
     used = dict.fromkeys(network.worker for network in networks.values() if network.worker)

@@ -16,7 +16,7 @@ from benchmark.model import Rect
 class Request:
     """The arguments of a run. Maps are keyed by a method's name, `truth`, `real`, or `*` (every method, never the truth).
 
-    adapters: `ID` or `NAME=ID`. settings: {method or `*`: {field of generating.Settings: value}}.
+    bare: make the clips, score nothing. adapters: `ID` or `NAME=ID`. settings: {method or `*`: {field of generating.Settings: value}}.
     """
 
     suite: str | None = None
@@ -48,6 +48,7 @@ class Request:
     backend: str = "torch"
     workers: int = 1
     require_all: bool = False
+    bare: bool = False
     max_frames: int = 512
     worker_options: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

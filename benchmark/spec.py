@@ -248,6 +248,10 @@ def _columns(request: Request, suite: Suite) -> tuple[tuple[ProtocolSpec, ...], 
     )
     for name in request.metrics:
         registry().variant(name)
+    if request.bare:
+        if request.metrics:
+            raise InputError("a run that only makes clips scores nothing", code="usage", found=f"--metric {request.metrics[0]}")
+        return protocols, {p.id: () for p in protocols}
     return protocols, {
         p.id: tuple(dict.fromkeys((*_known(p), *request.metrics) if request.protocols or not request.metrics else request.metrics))
         for p in protocols

@@ -22,7 +22,8 @@ MARKS = "abcdefghijklmnopqrstuvwxyz"
 
 def tables(record: Record, protocols: list[str] | None = None) -> list[Table]:
     """A Table per protocol, in the order of the run."""
-    names = [p["id"] for p in record.header["protocols"] if not protocols or p["id"] in protocols]
+    there = {row["protocol"] for row in record.scores}  # none where a run only made clips
+    names = [p["id"] for p in record.header["protocols"] if p["id"] in (protocols or there) and p["id"] in there]
     return [_table(record, name) for name in names]
 
 
@@ -168,6 +169,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     record = load(arguments.run)
+    if not record.scores and record.status == "success":
+        print(f"{arguments.run}: clips of {', '.join(dict.fromkeys(unit.adapter for unit in record.journal))}; nothing was to be scored")
+        return 0
     if not record.scores:
         print(f"{arguments.run}: not finished (status {record.status}); next: hvbench resume {arguments.run}", file=sys.stderr)
         return 2

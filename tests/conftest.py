@@ -39,7 +39,8 @@ def _point(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setenv("BENCHMARK_CACHE", str(folder / "cache"))
     patch.setenv("BENCHMARK_CONFIG", str(folder / "config.toml"))
     patch.delenv("BENCHMARK_DATA", raising=False)
-    patch.delenv("BENCHMARK_WEIGHTS", raising=False)
+    for name in ("BENCHMARK_WEIGHTS", "BENCHMARK_CHECKPOINTS", "BENCHMARK_REPOSITORIES"):
+        patch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

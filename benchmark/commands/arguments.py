@@ -145,6 +145,7 @@ def generators(parser: argparse.ArgumentParser) -> None:
     )
     for option, (_, shown, text) in GENERATORS.items():
         group.add_argument(f"--{option}", action="append", default=[], metavar=f"[METHOD=]{shown}", help=text)
+    group.add_argument("--make-only", action="store_true", help="make the clips, score nothing")
     group.add_argument("--offload", action="store_true", help="parts of a model wait on the CPU until they are needed")
 
 
@@ -247,6 +248,7 @@ def request(arguments: argparse.Namespace) -> Request:
         backend=_backend(get("backend") or TORCH, bool(get("fast"))),
         workers=get("workers") or 1,
         require_all=get("require") == "all",
+        bare=bool(get("make_only")),
         max_frames=get("max_frames") or 512,
         out=get("out"),
         settings=_settings(arguments),

@@ -1,4 +1,4 @@
-"""Statistics of the benchmark: distances of feature sets, intervals over clips, paired comparisons. Pure functions, numpy only, seeded.
+"""Statistics of the benchmark: distances of feature sets, intervals over clips, paired comparisons, what evaluations cost. Pure functions, numpy only, seeded.
 
 What is used where, and how well it does, stands in docs/statistics.md.
 """
@@ -18,30 +18,38 @@ from benchmark.statistics.comparisons import (
 )
 from benchmark.statistics.frechet import frechet_distance, frechet_from_moments, kid
 from benchmark.statistics.intervals import COVERAGE, Interval, SampleBias, Statistic, coverage, jackknife, small_sample_bias, t_interval
+from benchmark.statistics.speed import Fit, Times, fit, knee, speed_up, steps_of, times
 from benchmark.statistics.student import detectable_difference, t_quantile, t_tail
 
 __all__ = [
     "COVERAGE",
     "Comparison",
+    "Fit",
     "Interval",
     "Judged",
     "SampleBias",
     "SignFlip",
     "Statistic",
+    "Times",
     "coverage",
     "detectable_difference",
     "family",
+    "fit",
     "frechet_distance",
     "frechet_from_moments",
     "holm",
     "jackknife",
     "jackknife_difference",
     "kid",
+    "knee",
     "paired",
     "sign_flip",
     "small_sample_bias",
+    "speed_up",
+    "steps_of",
     "t_interval",
     "t_quantile",
     "t_tail",
+    "times",
     "verdict",
 ]

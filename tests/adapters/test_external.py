@@ -36,7 +36,7 @@ LINUX = sys.platform == "linux"
 STANDIN = Path(__file__).parent.parent / "standins" / "repository"
 COUNT, SIDE = 20, 48
 SHIPPED = [
-    *("champ", "disco", "dreampose", "echomimicv2", "fantasytalking", "go-with-the-flow", "hallo3", "hunyuanvideo-avatar", "magicanimate"),
+    *("champ", "disco", "dreampose", "echomimicv2", "fantasy-talking", "go-with-the-flow", "hallo3", "hunyuanvideo-avatar", "magicanimate"),
     *("mimicmotion", "moore-animateanyone", "multitalk", "omniavatar", "stableanimator", "unianimate", "unianimate-dit"),
 ]
 RECIPE = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters._inputs import Wanted, drawn, face_box, faces, poses, reference, resized, wanted
+from adapters._inputs import Wanted, drawn, face_box, faces, placed, poses, reference, resized, wanted
 from adapters._kinds import KINDS
 from benchmark.errors import InputError
 from benchmark.media import write_png
@@ -48,10 +48,10 @@ def test_what_is_not_known(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="multiples, not 15x200"):
         wanted(given, VACE, (15, 200))
     with pytest.raises(InputError) as error:
-        reference(replace(given, reference=None, reference_frame=None), (48, 32))
+        reference(replace(given, reference=None, reference_frame=None), Wanted(1, 1, Fraction(1), (48, 32)))
     assert error.value.code == "no-reference"
     with pytest.raises(InputError, match="frame 99"):
-        reference(replace(given, reference=None, reference_frame=99), (48, 32))
+        reference(replace(given, reference=None, reference_frame=99), Wanted(1, 1, Fraction(1), (48, 32)))
     with pytest.raises(InputError) as error:
         poses(given, wanted(given, VACE, (48, 32)))
     assert error.value.code == "no-pose"
@@ -60,9 +60,23 @@ def test_what_is_not_known(tmp_path: Path) -> None:
 def test_the_reference(tmp_path: Path) -> None:
     """The picture, or the truth's frame of that number: the same pixels."""
     given, clip = case(tmp_path), movie(2, 10, 40, 52)
-    assert np.array_equal(reference(given, (52, 40)), clip[3])
-    assert np.array_equal(reference(replace(given, reference=None), (52, 40)), clip[3])
-    assert np.array_equal(reference(given, (26, 20)), resized(clip[3], (26, 20)))
+    assert np.array_equal(reference(given, Wanted(1, 1, Fraction(1), (52, 40))), clip[3])
+    assert np.array_equal(reference(replace(given, reference=None), Wanted(1, 1, Fraction(1), (52, 40))), clip[3])
+    assert np.array_equal(reference(given, Wanted(1, 1, Fraction(1), (26, 20))), resized(clip[3], (26, 20)))
+
+
+def test_another_shape_is_not_stretched(tmp_path: Path) -> None:
+    """52x40 in 64x96: 64x50 in the middle, its own edge's rows above and below; poses on black there. A rounding to multiples of 16 is no other shape."""
+    given, clip = case(tmp_path), movie(2, 10, 40, 52)
+    want = wanted(given, VACE, (64, 96))
+    assert want.inside == (0, 23, 64, 50)
+    made = reference(given, want)
+    assert made.shape == (96, 64, 3)
+    assert np.array_equal(made[23:73], resized(clip[3], (64, 50)))
+    assert np.array_equal(made[:23], np.broadcast_to(made[23], (23, 64, 3)))
+    assert np.array_equal(placed(clip[3], want, 0)[73:], np.zeros((23, 64, 3)))
+    assert wanted(given, VACE, (48, 32)).inside is None
+    assert wanted(given, VACE).inside is None
 
 
 def test_resizing() -> None:

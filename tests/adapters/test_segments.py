@@ -11,9 +11,9 @@ from math import ceil
 
 import pytest
 
-from adapters import _nfe
 from adapters._segments import Segment, Table, active, plan, table
 from benchmark.errors import InputError
+from benchmark.statistics import steps_of
 
 TWO = [(1000, 700, "motion"), (700, 0, "fidelity")]
 
@@ -26,7 +26,7 @@ def even(n: int) -> list[float]:
 @pytest.mark.parametrize("split", [100, 333, 500, 700, 901])
 @pytest.mark.parametrize("shift", [1, 3, 5])
 def test_one_table_serves_every_nfe(nfe: int, split: int, shift: int) -> None:
-    n = _nfe.steps(nfe, passes=2)
+    n = steps_of(nfe, passes=2)
     grid = [Fraction(n - i, n) for i in range(n)]
     steps = [float(1000 * shift * u / (1 + (shift - 1) * u)) for u in grid]
     border = Fraction(split, 1000 * shift - (shift - 1) * split)

@@ -1,12 +1,12 @@
-"""NFE and time: whole-number arithmetic by hand, the line against numpy.polyfit, R2 against the squared correlation, quartiles by hand."""
+"""NFE and time: whole-number arithmetic by hand, the line against numpy.polyfit, R2 against the squared correlation, quartiles and knees by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from adapters._nfe import Call, counted, fit, speed_up, steps, times
 from benchmark.errors import InputError
+from benchmark.statistics import fit, knee, speed_up, steps_of, times
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from benchmark.errors import InputError
     [(100, 2, 1, 50), (50, 2, 1, 25), (30, 2, 1, 15), (30, 1, 1, 30), (150, 3, 1, 50), (100, 2, 2, 25), (1, 1, 1, 1)],
 )
 def test_steps(nfe: int, passes: int, per_step: int, expected: int) -> None:
-    assert steps(nfe, passes, per_step) == expected
+    assert steps_of(nfe, passes, per_step) == expected
 
 
 @pytest.mark.parametrize(
@@ -31,43 +31,8 @@ def test_steps(nfe: int, passes: int, per_step: int, expected: int) -> None:
 )
 def test_a_remainder_names_the_nearest(nfe: int, passes: int, per_step: int, names: str) -> None:
     with pytest.raises(InputError, match=names) as error:
-        steps(nfe, passes, per_step)
+        steps_of(nfe, passes, per_step)
     assert error.value.code == "bad-nfe"
-
-
-@pytest.mark.parametrize("clips", [1, 3])
-def test_batched_and_unbatched_guidance_count_the_same(clips: int) -> None:
-    # 50 steps under guidance are 100 evaluations of each clip, as one call of twice the clips or as two calls.
-    batched = [Call("transformer", 2 * clips)] * 50
-    unbatched = [Call("transformer", clips)] * 100
-    assert counted(batched, clips) == counted(unbatched, clips) == {"transformer": 100}
-    assert steps(100, passes=2) == 50
-
-
-def test_two_denoisers_are_counted_together() -> None:
-    # Wan2.2, 40 steps under guidance, 13 of them above the border: 26 + 54 = 80 evaluations.
-    found = counted([Call("transformer", 1)] * 26 + [Call("transformer_2", 1)] * 54)
-    assert found == {"transformer": 26, "transformer_2": 54}
-    assert sum(found.values()) == 80
-
-
-def test_guidance_in_a_part_of_the_steps() -> None:
-    # Ten steps with guidance in one batch, 20 without: 10 * 2 + 20 = 40, which no number of passes gives.
-    assert counted([Call("transformer", 2)] * 10 + [Call("transformer", 1)] * 20) == {"transformer": 40}
-
-
-@pytest.mark.parametrize(
-    ("calls", "clips", "names"),
-    [
-        ([], 1, "no denoiser was called"),
-        ([Call("transformer", 3)], 2, r"`transformer`[\s\S]*a batch of 3, 2 clips[\s\S]*a multiple of 2"),
-        ([Call("transformer", 0)], 1, "a batch of 0"),
-        ([Call("transformer", 1)], 0, "one clip or more"),
-    ],
-)
-def test_calls_that_do_not_count(calls: list[Call], clips: int, names: str) -> None:
-    with pytest.raises(InputError, match=names):
-        counted(calls, clips)
 
 
 def test_an_exact_line_is_found() -> None:
@@ -131,3 +96,49 @@ def test_speed_up_without_its_row_or_seconds() -> None:
     for seconds in ([], [0.0], [-1.0], [float("inf")]):
         with pytest.raises(InputError, match="finite and above 0"):
             speed_up({"30": [1.0], "50": seconds}, "30")
+
+
+def test_the_knee_by_hand() -> None:
+    # Scaled NFE 0, 0.25, 0.5, 0.75, 1; values 0, 0.6, 0.8, 0.9, 1: above the chord by 0.35, 0.3, 0.15.
+    nfe, values = [10, 20, 30, 40, 50], [20.0, 26.0, 28.0, 29.0, 30.0]
+    assert knee(nfe, values, True) == 1
+    assert knee(nfe[::-1], values[::-1], True) == 3
+    assert knee(nfe, [-v for v in values], False) == 1
+    # Uneven levels count by their NFE: 10, 30, 50, 100 scaled are 0, 2/9, 4/9, 1; 0.5, 0.9, 1 less these: 0.28, 0.46.
+    assert knee([10, 30, 50, 100], [0.0, 0.5, 0.9, 1.0], True) == 2
+    # An overshoot is above a chord that ends below it: scaled values 0, 1, 0.5.
+    assert knee([1, 2, 3], [5.0, 7.0, 6.0], True) == 1
+
+
+def test_of_equal_distances_the_cheaper() -> None:
+    # Scaled: (0, 0), (1/4, 1/2), (3/4, 1), (1, 1): 1/4 above the chord twice.
+    assert knee([0, 1, 3, 4], [0.0, 1.0, 2.0, 2.0], True) == 1
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_the_knee_knows_no_units(scale: float) -> None:
+    assert knee([10 * scale, 20 * scale, 50 * scale], [3 * scale, 5 * scale, 6 * scale], True) == 1
+
+
+@pytest.mark.parametrize(
+    ("nfe", "values", "better"),
+    [
+        ([10, 50], [1.0, 2.0], True),  # two levels
+        ([10, 30, 50], [2.0, 2.0, 2.0], True),  # no change
+        ([10, 30, 50], [1.0, 2.0, 3.0], True),  # the chord itself
+        ([10, 30, 50], [0.1, 0.2, 0.3], True),  # and where its points are not exact in binary
+        ([10, 30, 50], [1.0, 1.1, 3.0], True),  # does not flatten
+        ([10, 30, 50], [1.0, 2.5, 3.0], False),  # the other side is the better one
+        ([10, 30, 50], [1.0, 2.5, 3.0], None),  # no better side
+        ([10, 10, 50], [1.0, 2.5, 3.0], True),  # no curve
+    ],
+)
+def test_curves_without_a_knee(nfe: list[float], values: list[float], better: bool | None) -> None:
+    assert knee(nfe, values, better) is None
+
+
+def test_points_of_no_curve() -> None:
+    with pytest.raises(InputError, match="do not pair"):
+        knee([1, 2, 3], [1, 2], True)
+    with pytest.raises(InputError, match="not finite"):
+        knee([1, 2, 3], [1, 2, float("nan")], True)

@@ -1,21 +1,20 @@
-"""Numbers of function evaluations (NFE), wanted and counted, and what time they cost. numpy only.
+"""What function evaluations (NFE) cost: how many steps make a wanted number, the line of seconds over NFE, repeated times, and where quality stops paying.
 
-One evaluation is one forward of a denoiser for one clip. A step without guidance makes one, with classifier-free guidance two (with and without the
-condition), with two guidances (text and sound) three. Whether the two are one call with a batch of 2 (CogVideoX) or two calls (Wan) does not matter:
-batch sizes are summed over all calls and divided by the clips. Of two denoisers (Wan2.2) one runs at each step; both are counted together.
+One evaluation is one forward of a denoiser for one clip. Seconds are summed up by medians and quartiles: they have a long tail to one side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.errors import InputError
 
 
-def steps(nfe: int, passes: int, per_step: int = 1) -> int:
+def steps_of(nfe: int, passes: int, per_step: int = 1) -> int:
     """Steps that make a wanted NFE. passes: conditions a step evaluates (1 without guidance, 2 with it). per_step: evaluations of a step's solver
     for each (2 for Heun's method).
 
@@ -38,36 +37,6 @@ def steps(nfe: int, passes: int, per_step: int = 1) -> int:
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call of a denoiser: its name, and the size of the batch it saw."""
-
-    denoiser: str
-    batch: int
-
-
-def counted(calls: Iterable[Call], clips: int = 1) -> dict[str, int]:
-    """{denoiser: NFE} of a run that made `clips` clips at once; the NFE is the sum of the values.
-
-    Raises InputError where nothing was called, a batch is empty, or batches do not divide by the clips.
-    """
-    if clips < 1:
-        raise InputError("a run makes one clip or more", code="bad-nfe", found=str(clips), expected="1 or more")
-    total: dict[str, int] = {}
-    for call in calls:
-        if call.batch < 1 or call.batch % clips:
-            raise InputError(
-                f"a call of `{call.denoiser}` does not fit the number of clips",
-                code="bad-nfe",
-                found=f"a batch of {call.batch}, {clips} clips",
-                expected=f"a multiple of {clips}",
-            )
-        total[call.denoiser] = total.get(call.denoiser, 0) + call.batch // clips
-    if not total:
-        raise InputError("no denoiser was called", code="bad-nfe", found="0 calls", expected="1 or more")
-    return total
-
-
-@dataclass(frozen=True)
 class Fit:
     """seconds = base + each * NFE by least squares. r2: 1 - residual / total sum of squares; None where all seconds are equal (0 / 0).
     points, levels: how many pairs, and how many different NFE; with two levels of one point each r2 is 1 and says nothing.
@@ -82,11 +51,7 @@ class Fit:
 
 def fit(nfe: Sequence[float], seconds: Sequence[float]) -> Fit:
     """The line through (NFE, seconds). Raises InputError for unequal lengths, values that are not finite, or fewer than two different NFE."""
-    x, y = np.asarray(nfe, np.float64), np.asarray(seconds, np.float64)
-    if x.ndim != 1 or x.shape != y.shape:
-        raise InputError("NFE and seconds do not pair", code="bad-nfe", found=f"{x.shape} and {y.shape}", expected="as many of each")
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise InputError("NFE or seconds are not finite", code="bad-nfe", found="inf or NaN", expected="finite numbers")
+    x, y = _paired(nfe, seconds)
     levels = len(np.unique(x))
     if levels < 2:
         raise InputError(
@@ -133,3 +98,30 @@ def speed_up(rows: Mapping[str, Sequence[float]], against: str) -> dict[str, flo
         raise InputError("the row to compare with is not there", code="bad-row", found=against, expected=", ".join(rows) or "rows")
     base = times(rows[against]).median
     return {name: base / times(seconds).median for name, seconds in rows.items()}
+
+
+def knee(nfe: Sequence[float], values: Sequence[float], higher_is_better: bool | None) -> int | None:
+    """The index of the level beyond which more evaluations buy little: the largest distance above the chord from the first to the last level, both axes
+    scaled to 0..1 (Kneedle: Satopaa, Albrecht, Irwin and Raghavan 2011, without its smoothing and sensitivity). Of equal distances the smallest NFE.
+
+    None below three different NFE, where two levels share an NFE, where the metric has no better side or does not change, and where no level lies above the
+    chord, so that quality does not flatten. It describes these points alone: noise is not looked at. Raises InputError as `fit` does.
+    """
+    x, y = _paired(nfe, values)
+    if higher_is_better is None or len(x) < 3 or len(np.unique(x)) < len(x) or y.max() == y.min():
+        return None
+    order = np.argsort(x)
+    x, y = x[order], y[order] if higher_is_better else -y[order]
+    across, up = (x - x[0]) / (x[-1] - x[0]), (y - y.min()) / (y.max() - y.min())
+    above = up - (up[0] + (up[-1] - up[0]) * across)
+    best = int(above.argmax())
+    return int(order[best]) if above[best] > 1e-12 else None
+
+
+def _paired(nfe: Sequence[float], values: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, y = np.asarray(nfe, np.float64), np.asarray(values, np.float64)
+    if x.ndim != 1 or x.shape != y.shape:
+        raise InputError("NFE and values do not pair", code="bad-nfe", found=f"{x.shape} and {y.shape}", expected="as many of each")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise InputError("NFE or values are not finite", code="bad-nfe", found="inf or NaN", expected="finite numbers")
+    return x, y

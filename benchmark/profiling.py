@@ -1,0 +1,186 @@
+"""What a generator's clips cost at several numbers of function evaluations: made again and again, every run kept, beside a record of the same clips.
+
+The levels of a generator are methods of one ordinary run (`NAME-NFE`), so that its scores and its clips are those of the levels. What is timed is what the
+adapter's own facts say of a clip (`cost`): the pipeline's call without preparing its inputs or writing its frames.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmark import machine, making, paths, runs, spec
+from benchmark.data import plain
+from benchmark.errors import InputError
+from benchmark.generating import EVERY, Generating
+from benchmark.methods import Method
+from benchmark.model import Case
+from benchmark.record import Record, safe_name, to_text
+from benchmark.request import Request
+from benchmark.statistics import steps_of
+
+FILE = "profile.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Level:
+    """One row: a generator at one number of evaluations."""
+
+    name: str
+    method: Method
+    nfe: int
+    steps: int
+    passes: int
+
+
+def profile(
+    request: Request,
+    nfe: Sequence[int],
+    *,
+    repeats: int = 3,
+    warm_up: int = 1,
+    quality: bool = False,
+    reporter: runs.Reporter | None = None,
+) -> Record:
+    """Run and time every generator of the request at every NFE; the record, with profile.json in its folder.
+
+    quality: score the clips too. repeats: timed makings of every clip. warm_up: untimed ones before them. Raises InputError for a method that is no generator
+    with steps, an NFE that its steps do not give, a case that cannot be made, and as `runs.run` does.
+    """
+    reporter = reporter or runs.Quiet()
+    if repeats < 1 or warm_up < 0 or not nfe or min(nfe) < 1:
+        raise InputError(
+            "nothing can be timed",
+            code="usage",
+            found=f"NFE {list(nfe)}, {repeats} repeats, {warm_up} to warm up",
+            expected="1 or more of each",
+        )
+    settled = spec.resolve(spec.rooted_request(request))
+    levels = [level for method in settled.methods for level in _levels(method, settled.cases[0], nfe)]
+    asked = replace(
+        request,
+        adapters=tuple(f"{level.name}={level.method.adapter.id}" for level in levels if level.method.adapter),
+        settings={EVERY: request.settings.get(EVERY, {})} | {level.name: _told(request, level) for level in levels},
+        seeds=request.seeds[:1],
+        bare=not quality,
+    )
+    record = runs.run(asked, reporter).record
+    done = spec.resolve(spec.rooted_request(asked))
+    rows = []
+    for level, method in zip(levels, done.methods, strict=True):
+        rows.append(_timed(record, level, method, done.cases, asked.seeds[0], repeats, warm_up, reporter))
+    data = {
+        "schema": SCHEMA,
+        "machine": machine.describe(settled.device, settled.backend),
+        "packages": machine.packages(),
+        "git": machine.git(),
+        "suite": done.suite.id,
+        "split": done.split.id,
+        "cases": [case.id for case in done.cases],
+        "warm_up": warm_up,
+        "repeats": repeats,
+        "rows": rows,
+    }
+    paths.write_atomic(record.path / FILE, to_text(plain(data)))
+    return record
+
+
+def _told(request: Request, level: Level) -> dict[str, Any]:
+    return {**request.settings.get(level.method.name, {}), "steps": level.steps}
+
+
+def _levels(method: Method, case: Case, nfe: Sequence[int]) -> Iterator[Level]:
+    adapter = method.adapter
+    if not isinstance(adapter, Generating) or adapter.passes is None:
+        raise InputError(
+            "has no function evaluations that could be counted",
+            code="usage",
+            found=method.name,
+            expected="a generator with denoising steps",
+            hint="hvbench ls adapters",
+        )
+    passes = adapter.passes(case, method.settings)
+    for wanted in dict.fromkeys(nfe):
+        yield Level(f"{method.name}-{wanted}", method, wanted, steps_of(wanted, passes), passes)
+
+
+def _timed(
+    record: Record, level: Level, method: Method, cases: Sequence[Case], seed: int, repeats: int, warm_up: int, reporter: runs.Reporter
+) -> dict[str, Any]:
+    """A row: every clip made `repeats` times. Raises InputError where one of the record's clips was not made."""
+    adapter = method.adapter
+    assert isinstance(adapter, Generating)
+    found: list[dict[str, Any]] = []
+    settings = replace(method.settings, seed=seed)
+    rehearsal = bool((method.identity or {}).get("rehearsal"))
+    try:
+        with tempfile.TemporaryDirectory(prefix="hvbench-") as folder:
+            for case in cases:
+                entry = next(e for unit, e in record.journal.items() if (unit.adapter, unit.case, unit.seed) == (level.name, case.id, seed))
+                if "generation" not in entry:
+                    error = entry.get("error", {})
+                    raise InputError(
+                        f"{level.name}, case {case.id}: the clip could not be made",
+                        code=str(error.get("code", "no-clip")),
+                        found=str(error.get("what")),
+                        hint=error.get("hint") or f"hvbench explain {adapter.id}",
+                    )
+                clip = record.path / entry["generated"]["path"]
+                for k in range((warm_up if case is cases[0] else 0) + repeats):
+                    made = making.call(adapter, case, settings, Path(folder) / f"{safe_name(case.id)}-{seed}")
+                    number = k - (warm_up if case is cases[0] else 0)
+                    if number >= 0:
+                        found.append(_run(adapter.facts(made), case, number, _same_frames(made, clip)))
+                median = sorted(run["seconds"]["total"] for run in found)[len(found) // 2]
+                reporter.note(f"{level.name}: {case.id} made {repeats} times, {median:.2f} s in the middle")
+    finally:
+        adapter.free()
+    return {
+        "name": level.name,
+        "adapter": adapter.id,
+        "method": level.method.name,
+        "nfe": level.nfe,
+        "steps": level.steps,
+        "passes": level.passes,
+        "rehearsal": rehearsal,
+        "settings": plain(method.identity or {}),
+        "runs": found,
+    }
+
+
+def _run(facts: Mapping[str, Any], case: Case, number: int, same: bool) -> dict[str, Any]:
+    cost = facts["cost"]
+    return {
+        "case": case.id,
+        "repeat": number,
+        "seconds": cost["seconds"],
+        "nfe": cost["nfe"],
+        "nominal_nfe": facts["nominal_nfe"],
+        "calls": cost["calls"],
+        "frames": facts["frames"]["kept"],
+        "made": facts["frames"]["made"],
+        "peak_bytes": cost["peak_bytes"],
+        "same_frames": same,
+    }
+
+
+def _same_frames(one: Path, other: Path) -> bool:
+    """Is a clip made again the record's own, to the bit?"""
+    return hashlib.sha256(one.read_bytes()).digest() == hashlib.sha256(other.read_bytes()).digest()
+
+
+def load(path: Path) -> dict[str, Any]:
+    """profile.json of a run. Raises InputError where there is none or it is damaged."""
+    try:
+        found: dict[str, Any] = json.loads((path / FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "has no profile", code="no-profile", path=path, found=str(error), hint="hvbench profile --adapter NAME --nfe 100,50,30"
+        ) from error
+    return found
