@@ -53,9 +53,7 @@ def make(pipeline: Any, kind: Kind, case: Case, want: Wanted, options: Options, 
     guidance = kind.guidance if options.guidance is None else options.guidance
     prompt = case.prompt if case.prompt is not None else options.prompt
     width, height = want.size
-    # On the CPU whatever the device: the same noise everywhere.
-    asked = _Asked(steps, guidance, prompt, torch.Generator().manual_seed(options.seed))
-    given = {**_ARGUMENTS[kind.id](pipeline, kind, case, want, asked), **options.more}
+    given = arguments(pipeline, kind, case, want, options)
     if options.step_end is not None:
         given["callback_on_step_end"] = options.step_end
     try:
@@ -118,6 +116,20 @@ _STATED = (
     "output_type",
 )
 """Arguments that the facts state under names of their own, or that say nothing."""
+
+
+def arguments(pipeline: Any, kind: Kind, case: Case, want: Wanted, options: Options) -> dict[str, Any]:
+    """What the pipeline is called with for one clip. Raises InputError as `_inputs` does."""
+    import torch
+
+    asked = _Asked(
+        kind.steps if options.steps is None else options.steps,
+        kind.guidance if options.guidance is None else options.guidance,
+        case.prompt if case.prompt is not None else options.prompt,
+        # On the CPU whatever the device: the same noise everywhere.
+        torch.Generator().manual_seed(options.seed),
+    )
+    return {**_ARGUMENTS[kind.id](pipeline, kind, case, want, asked), **options.more}
 
 
 @dataclass(frozen=True)

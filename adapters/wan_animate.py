@@ -15,7 +15,7 @@ SPEC = adapter(
         paper="arXiv:2509.14055; Wan-Video/Wan2.2@42bf4cf",
         published="Wan-AI/Wan2.2-Animate-14B-Diffusers; never run here: weights were not at hand",
         licence="Apache-2.0",
-        cannot="replace a person (mode `replace`); a case needs a face in its truth or keypoints of one",
+        cannot="replace a person (mode `replace`); do without a truth and its keypoints, from which the face that drives it is cut",
         kinds=("wan-animate",),
         tiny=partial(tiny, "wan-animate", "wan-animate"),
     )
