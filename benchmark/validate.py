@@ -12,6 +12,7 @@ from benchmark import cases, paths
 from benchmark.data import canonical
 from benchmark.errors import InputError, Unscored
 from benchmark.media import HashCache, sha256_file
+from benchmark.profiling import FILE as PROFILE
 from benchmark.record import HEADER, JOURNAL, SCORES, VALUES, Record, load, read_journal
 from benchmark.registry import find, registry
 from benchmark.request import Request
@@ -22,7 +23,7 @@ from benchmark.scores import FrameValues
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The shipped JSON Schema `run`, `journal` or `scores`."""
+    """The shipped JSON Schema `run`, `journal`, `scores` or `profile`."""
     text = files("benchmark").joinpath(f"schemas/{name}.schema.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
 
@@ -32,7 +33,7 @@ def validate(path: Path) -> list[str]:
     if path.is_file():
         return _cases(path)
     record = load(path)
-    findings = [*_against("run", record.header, path / HEADER)]
+    findings = [*_against("run", record.header, path / HEADER), *_profile(path / PROFILE)]
     for number, entry in enumerate(read_journal(path / JOURNAL), 1):
         findings += _against("journal", entry, path / f"{JOURNAL}:{number}")
     if not (path / SCORES).exists():
@@ -56,6 +57,23 @@ def validate(path: Path) -> list[str]:
     if len(stored["scores"]) != len(again):
         findings.append(f"{path / SCORES}: {len(stored['scores'])} rows, the journal gives {len(again)}")
     return findings + _inputs(record.header["inputs"])
+
+
+def _profile(path: Path) -> list[str]:
+    """What clips cost, where it was measured: the layout, and that runs are of the cases it names."""
+    if not path.exists():
+        return []
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        return [f"{path}: no JSON: {error}"]
+    if findings := _against("profile", found, path):
+        return findings
+    strange = {f"{row['name']} {run['case']}" for row in found["rows"] for run in row["runs"] if run["case"] not in found["cases"]}
+    names = [row["name"] for row in found["rows"]]
+    return [f"{path}: {name}: a run of a case that is not among `cases`" for name in sorted(strange)] + [
+        f"{path}: {name}: a row's name stands twice" for name in sorted({name for name in names if names.count(name) > 1})
+    ]
 
 
 def _frames(record: Record) -> list[str]:

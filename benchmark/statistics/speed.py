@@ -104,14 +104,17 @@ def knee(nfe: Sequence[float], values: Sequence[float], higher_is_better: bool |
     """The index of the level beyond which more evaluations buy little: the largest distance above the chord from the first to the last level, both axes
     scaled to 0..1 (Kneedle: Satopaa, Albrecht, Irwin and Raghavan 2011, without its smoothing and sensitivity). Of equal distances the smallest NFE.
 
-    None below three different NFE, where two levels share an NFE, where the metric has no better side or does not change, and where no level lies above the
-    chord, so that quality does not flatten. It describes these points alone: noise is not looked at. Raises InputError as `fit` does.
+    None below three different NFE, where two levels share an NFE, where the metric has no better side, where the last level is no better than the first, and
+    where no level lies above the chord, so that quality does not flatten. It describes these points alone: noise is not looked at. Raises InputError where
+    lengths differ or a number is not finite.
     """
     x, y = _paired(nfe, values)
-    if higher_is_better is None or len(x) < 3 or len(np.unique(x)) < len(x) or y.max() == y.min():
+    if higher_is_better is None or len(x) < 3 or len(np.unique(x)) < len(x):
         return None
     order = np.argsort(x)
     x, y = x[order], y[order] if higher_is_better else -y[order]
+    if y[-1] <= y[0]:
+        return None
     across, up = (x - x[0]) / (x[-1] - x[0]), (y - y.min()) / (y.max() - y.min())
     above = up - (up[0] + (up[-1] - up[0]) * across)
     best = int(above.argmax())

@@ -125,6 +125,7 @@ def test_the_knee_knows_no_units(scale: float) -> None:
     [
         ([10, 50], [1.0, 2.0], True),  # two levels
         ([10, 30, 50], [2.0, 2.0, 2.0], True),  # no change
+        ([10, 30, 50], [2.0, 3.0, 1.9], True),  # ends worse than it begins
         ([10, 30, 50], [1.0, 2.0, 3.0], True),  # the chord itself
         ([10, 30, 50], [0.1, 0.2, 0.3], True),  # and where its points are not exact in binary
         ([10, 30, 50], [1.0, 1.1, 3.0], True),  # does not flatten
