@@ -7,10 +7,10 @@ adapter's own facts say of a clip (`cost`): the pipeline's call without preparin
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from benchmark.data import plain
 from benchmark.errors import InputError
 from benchmark.generating import EVERY, Generating
 from benchmark.methods import Method
-from benchmark.model import Case
+from benchmark.model import Case, Unit
 from benchmark.record import Record, safe_name, to_text
 from benchmark.request import Request
 from benchmark.statistics import steps_of
@@ -72,9 +72,9 @@ def profile(
     )
     record = runs.run(asked, reporter).record
     done = spec.resolve(spec.rooted_request(asked))
-    rows = []
-    for level, method in zip(levels, done.methods, strict=True):
-        rows.append(_timed(record, level, method, done.cases, asked.seeds[0], repeats, warm_up, reporter))
+    rows: list[dict[str, Any]] = []
+    for _, group in groupby(zip(levels, done.methods, strict=True), key=lambda pair: pair[0].method.name):
+        rows += _timed(record, list(group), done.cases, asked.seeds[0], repeats, warm_up, reporter)
     data = {
         "schema": SCHEMA,
         "machine": machine.describe(settled.device, settled.backend),
@@ -111,47 +111,64 @@ def _levels(method: Method, case: Case, nfe: Sequence[int]) -> Iterator[Level]:
 
 
 def _timed(
-    record: Record, level: Level, method: Method, cases: Sequence[Case], seed: int, repeats: int, warm_up: int, reporter: runs.Reporter
-) -> dict[str, Any]:
-    """A row: every clip made `repeats` times. Raises InputError where one of the record's clips was not made."""
-    adapter = method.adapter
+    record: Record,
+    levels: Sequence[tuple[Level, Method]],
+    cases: Sequence[Case],
+    seed: int,
+    repeats: int,
+    warm_up: int,
+    reporter: runs.Reporter,
+) -> list[dict[str, Any]]:
+    """The rows of one generator: all levels by turns, again and again, so that a machine that becomes slower does so for all of them.
+
+    Raises InputError where one of the record's clips was not made.
+    """
+    adapter = levels[0][1].adapter
     assert isinstance(adapter, Generating)
-    found: list[dict[str, Any]] = []
-    settings = replace(method.settings, seed=seed)
-    rehearsal = bool((method.identity or {}).get("rehearsal"))
+    clips = {(level.name, case.id): _clip(record, level, case, seed) for level, _ in levels for case in cases}
+    found: dict[str, list[dict[str, Any]]] = {level.name: [] for level, _ in levels}
     try:
         with tempfile.TemporaryDirectory(prefix="hvbench-") as folder:
-            for case in cases:
-                entry = next(e for unit, e in record.journal.items() if (unit.adapter, unit.case, unit.seed) == (level.name, case.id, seed))
-                if "generation" not in entry:
-                    error = entry.get("error", {})
-                    raise InputError(
-                        f"{level.name}, case {case.id}: the clip could not be made",
-                        code=str(error.get("code", "no-clip")),
-                        found=str(error.get("what")),
-                        hint=error.get("hint") or f"hvbench explain {adapter.id}",
-                    )
-                clip = record.path / entry["generated"]["path"]
-                for k in range((warm_up if case is cases[0] else 0) + repeats):
-                    made = making.call(adapter, case, settings, Path(folder) / f"{safe_name(case.id)}-{seed}")
-                    number = k - (warm_up if case is cases[0] else 0)
-                    if number >= 0:
-                        found.append(_run(adapter.facts(made), case, number, _same_frames(made, clip)))
-                median = sorted(run["seconds"]["total"] for run in found)[len(found) // 2]
-                reporter.note(f"{level.name}: {case.id} made {repeats} times, {median:.2f} s in the middle")
+            for number in range(-warm_up, repeats):
+                for level, method in levels:
+                    for case in cases if number >= 0 else cases[:1]:
+                        stem = Path(folder) / f"{safe_name(case.id)}-{seed}"
+                        made = making.call(adapter, case, replace(method.settings, seed=seed), stem)
+                        if number >= 0:
+                            same = _same_frames(made, clips[level.name, case.id])
+                            found[level.name].append(_run(adapter.facts(made), case, number, same))
+                        made.unlink()
+                reporter.note(f"{levels[0][0].method.name}: " + (f"round {number + 1} of {repeats}" if number >= 0 else "warming up"))
     finally:
         adapter.free()
-    return {
-        "name": level.name,
-        "adapter": adapter.id,
-        "method": level.method.name,
-        "nfe": level.nfe,
-        "steps": level.steps,
-        "passes": level.passes,
-        "rehearsal": rehearsal,
-        "settings": plain(method.identity or {}),
-        "runs": found,
-    }
+    return [
+        {
+            "name": level.name,
+            "adapter": adapter.id,
+            "method": level.method.name,
+            "nfe": level.nfe,
+            "steps": level.steps,
+            "passes": level.passes,
+            "rehearsal": bool((method.identity or {}).get("rehearsal")),
+            "settings": plain(method.identity or {}),
+            "runs": sorted(found[level.name], key=lambda run: (run["case"], run["repeat"])),
+        }
+        for level, method in levels
+    ]
+
+
+def _clip(record: Record, level: Level, case: Case, seed: int) -> Path:
+    """The record's own clip. Raises InputError where it was not made."""
+    entry = record.journal[Unit(level.name, case.id, seed)]
+    if "generation" not in entry:
+        error = entry.get("error", {})
+        raise InputError(
+            f"{level.name}, case {case.id}: the clip could not be made",
+            code=str(error.get("code", "no-clip")),
+            found=str(error.get("what")),
+            hint=error.get("hint") or f"hvbench explain {level.method.name}",
+        )
+    return record.path / str(entry["generated"]["path"])
 
 
 def _run(facts: Mapping[str, Any], case: Case, number: int, same: bool) -> dict[str, Any]:
@@ -173,14 +190,3 @@ def _run(facts: Mapping[str, Any], case: Case, number: int, same: bool) -> dict[
 def _same_frames(one: Path, other: Path) -> bool:
     """Is a clip made again the record's own, to the bit?"""
     return hashlib.sha256(one.read_bytes()).digest() == hashlib.sha256(other.read_bytes()).digest()
-
-
-def load(path: Path) -> dict[str, Any]:
-    """profile.json of a run. Raises InputError where there is none or it is damaged."""
-    try:
-        found: dict[str, Any] = json.loads((path / FILE).read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "has no profile", code="no-profile", path=path, found=str(error), hint="hvbench profile --adapter NAME --nfe 100,50,30"
-        ) from error
-    return found
