@@ -77,7 +77,7 @@ def load(folder: Path, kind: Kind, *, dtype: str = "float32", device: str = "cpu
             hint="python -m pip install 'human-video-benchmark[diffusers]'",
         ) from error
     _check_tensors(folder)
-    _quiet()
+    quiet()
     try:
         with warnings.catch_warnings():
             # 0.42 wants `dtype`, which the versions before it do not know.
@@ -95,7 +95,7 @@ def load(folder: Path, kind: Kind, *, dtype: str = "float32", device: str = "cpu
     return pipeline
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Our own lines say what is loaded; two libraries' bars do not."""
     from diffusers.utils import logging
     from transformers.utils import logging as words
@@ -177,6 +177,7 @@ def load_lora(pipeline: Any, path: Path, name: str, rank: int | None = None) -> 
         # Several adapters on one model are what is meant here.
         warnings.filterwarnings("ignore", message="Already found a `peft_config`", category=UserWarning)
         pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=name, local_files_only=True, use_safetensors=True)
+    pipeline.transformer.eval()  # layers that PEFT adds are in training mode: a dropout that the file states would be drawn
     return found
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from adapters._checkpoint import quiet
+
 VERSION = 1
 SEED = 1
 GAINS = {
@@ -35,6 +37,7 @@ def build(kind: str, folder: Path) -> Path:
 
     import torch
 
+    quiet()
     temporary = made.with_name(f".{made.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     state = torch.random.get_rng_state()

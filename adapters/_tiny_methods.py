@@ -130,7 +130,7 @@ def fantasytalking2(folder: Path, base: Path) -> Mapping[str, Any]:
 
 def humandiff(folder: Path, base: Path) -> Mapping[str, Any]:
     """Noise that sticks to the body, and a LoRA on attention."""
-    modules = linears(base, r"transformer_blocks\.\d+\.attn1\.to_[qkv]")
+    modules = linears(base, r"blocks\.\d+\.attn1\.to_[qkv]")
     write_lora(folder / "humandiff.safetensors", modules, [30])
     return {"lora": [{"file": "humandiff.safetensors", "rank": RANK}], "noise": {"gamma": 0.1}}
 

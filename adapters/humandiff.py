@@ -18,6 +18,6 @@ SPEC = adapter(
         cannot="make surface maps: cases must have `uv` files (the drawn suites do). Beyond 49 frames CogVideoX was not trained",
         kinds=("cogvideox-i2v", "wan-i2v"),
         needs=("noise",),
-        tiny=partial(tiny.tiny, "humandiff", "cogvideox-i2v", parts=tiny.humandiff),
+        tiny=partial(tiny.tiny, "humandiff", "wan-i2v", parts=tiny.humandiff),
     )
 )
