@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median as middle
 from typing import Any
 
 from benchmark import statistics
@@ -189,10 +190,27 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"*** {banner} ***\n")
     print("\n\n".join(table.render(arguments.format, colour=colour) for table in shown))
     if terminal:
-        print(f"\nrecord: {arguments.run}")
+        costs = _costs(record)
+        print("\n".join(["", *costs, f"record: {arguments.run}"] if costs else ["", f"record: {arguments.run}"]))
         if getattr(arguments, "next", False):
             print(_next(record))
     return 0
+
+
+def _costs(record: Record) -> list[str]:
+    """What clips that a model made cost, method by method, each with the machine it was measured on; nothing without one."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for unit, entry in record.journal.items():
+        facts = entry.get("generation", {}).get("facts", {})
+        machine = facts.get("machine") or {}
+        where = ", ".join(machine.get("gpus") or ()) if str(machine.get("device", "")).startswith("cuda") else machine.get("cpu")
+        if {"nfe", "seconds"} <= set(facts.get("cost") or ()) and where:
+            found.setdefault((unit.adapter, str(where)), []).append(facts["cost"])
+    return [
+        f"cost: {method}, {middle([cost['nfe'] for cost in costs]):g} function evaluations and {middle([cost['seconds']['total'] for cost in costs]):.3g} s a "
+        f"clip (median of {len(costs)}, each made once; {where})"
+        for (method, where), costs in found.items()
+    ]
 
 
 def _next(record: Record) -> str:
