@@ -180,8 +180,8 @@ def faces(case: Case, want: Wanted, side: int) -> list[Picture]:
             code="no-face",
             path=case.pose,
             found=f"case {case.id}: {lacks}",
-            expected="a truth, and its keypoints (n, 133, 2) as NAME.npz",
-            hint="--data ROOT with NAME.pose.npz beside the truth",
+            expected="a truth, and its keypoints (n, 133, 2) in an .npz",
+            hint="pose = FILE.npz in cases.toml",
         )
     points, seen = _keypoints(case.pose)
     if len(points) < want.frames:

@@ -118,7 +118,7 @@ def _maps(case: Case, want: Wanted) -> noises.Surface:
             code="no-uv",
             found=f"case {case.id} names none",
             expected="part (n, h, w) and uv (n, h, w, 2), docs/people.md",
-            hint="uv = NAME.uv.npz in cases.toml",
+            hint="uv = FILE in cases.toml",
         )
     surface = noises.read(case.uv)
     held = len(surface.part)

@@ -95,7 +95,7 @@ _WAN: dict[str, Any] = {
     "num_layers": 3,
     "cross_attn_norm": True,
     "qk_norm": "rms_norm_across_heads",
-    "rope_max_seq_len": 32,
+    "rope_max_seq_len": 1024,
 }
 
 

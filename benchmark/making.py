@@ -175,6 +175,11 @@ def _proxy(clip: Path) -> None:
         encode(clip.with_name(clip.name.removesuffix(".mkv") + PROXY), decode(info), info.fps or Fraction(25), codec="h264")
 
 
+def known(job: MakeJob) -> bool:
+    """Is the clip of a job in its run or in the cache?"""
+    return (_there(job, job.stem) or (_there(job, paths.cache_dir() / KEPT / job.key / "clip") if job.shared else None)) is not None
+
+
 def call(adapter: Adapter, case: Case, settings: Settings, stem: Path) -> Path:
     """Let an adapter make a clip. Raises InputError, `adapter-failed` for whatever else it raises; a full disk goes through."""
     try:

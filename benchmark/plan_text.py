@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from benchmark import making
 from benchmark import plan as planning
 from benchmark.errors import InputError
 from benchmark.feature_pass import Resting
 from benchmark.features import rows_of
 from benchmark.media import VideoInfo, crop_box, probe
-from benchmark.model import FeatureVariant, SetVariant, Source
+from benchmark.model import FeatureVariant, SetVariant, Source, Unit
 from benchmark.pairing import pair, sizes
 from benchmark.record import JOURNAL, read_journal
 from benchmark.registry import registry
@@ -40,6 +42,7 @@ def describe(request: Request) -> Iterator[str]:
     units = spec.units()
     done = {(e["adapter"], e["case"], e["seed"]) for e in read_journal(out / JOURNAL)}
     yield f"run {out} (spec {spec.sha256[:8]}): {len(units)} units, {sum((u.adapter, u.case, u.seed) in done for u in units)} done"
+    yield from _to_make(spec, out)
     counts = _count(spec, todo)
     yield f"decode: {counts.clips} clips, {counts.frames} frames, each once"
     for view in todo.views:
@@ -56,6 +59,14 @@ def describe(request: Request) -> Iterator[str]:
         yield "networks: none"
     yield from (f"unscored {name}: {reason} ({detail})" for name, (reason, detail) in todo.unavailable.items())
     yield from counts.trouble
+
+
+def _to_make(spec: Spec, out: Path) -> Iterator[str]:
+    """What models are still to make, and what of it is known by its key."""
+    jobs = making.jobs(spec, {Unit(e["adapter"], e["case"], e["seed"]) for e in read_journal(out / JOURNAL)}, out)
+    if jobs:
+        each = ", ".join(f"{name} {number}" for name, number in Counter(job.unit.adapter for job in jobs).items())
+        yield f"make: {len(jobs)} clips ({each}), {sum(making.known(job) for job in jobs)} of them are there already"
 
 
 def _count(spec: Spec, todo: planning.Plan) -> _Counts:
