@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from adapters._checkpoint import files_of
 from adapters._noise import Noise
 from benchmark import paths
 from benchmark.data import from_mapping, load_toml
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FILE = "checkpoint.toml"
 TINY = "tiny"
+BASE = "base"
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 READ = (".json", ".safetensors", ".txt", ".model")
 """Files of a pipeline's folder that decide what it makes: configurations, tensors, vocabularies."""
@@ -128,6 +130,16 @@ class Checkpoint:
     def parts(self) -> tuple[str, ...]:
         """Which sections it has."""
         return tuple(name for name in ("lora", "expert", "segment", "gate", "audio", "noise") if getattr(self, name))
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """What it says to no effect."""
+        said = [
+            name
+            for name in ("skip_above", "scale")
+            if not self.segment and getattr(self, name) != getattr(Checkpoint(adapter="", base=""), name)
+        ]
+        return (*said, *(["rank"] if self.rank is not None and not self.expert else []))
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -230,25 +242,24 @@ def not_installed(error: ImportError) -> InputError:
 
 
 def digests(bundle: Bundle, hashes: HashCache) -> dict[str, str]:
-    """{`base` or name: sha256} of all it is made of. Raises InputError (`hash-mismatch`) where its own [sha256] says otherwise."""
-    found = {"base": _folder(bundle.base, hashes)}
-    for name in bundle.checkpoint.files:
-        path = bundle.path(name)
-        found[name] = _folder(path, hashes) if path.is_dir() else hashes.sha256(path)
+    """{name: sha256} of the files and folders it names, without the base. Raises InputError (`hash-mismatch`) where its own [sha256] says otherwise."""
+    found = {name: content(bundle.path(name), hashes) for name in bundle.checkpoint.files}
     for name, expected in bundle.checkpoint.sha256.items():
-        if found.get(name) != expected:
+        if (content(bundle.base, hashes) if name == BASE and BASE not in found else found.get(name)) != expected:
             raise InputError(
                 f"`{name}` is not the file that is meant",
                 code="hash-mismatch",
                 path=bundle.where,
-                found=f"sha256 {found.get(name, 'of nothing: no such name')}",
+                found=f"sha256 {found.get(name, 'of another content' if name == BASE else 'of nothing: no such name')}",
                 expected=f"sha256 {expected}",
             )
     return found
 
 
-def _folder(folder: Path, hashes: HashCache) -> str:
-    """sha256 over the names and digests of the files that decide what a folder makes."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in READ and path.is_file())
+def content(folder: Path, hashes: HashCache) -> str:
+    """sha256 of a file; of a folder, over the names and digests of its files that decide what it makes, behind links too."""
+    if not folder.is_dir():
+        return hashes.sha256(folder)
+    files = sorted(path for path in files_of(folder) if path.suffix in READ and path.is_file())
     listed = {path.relative_to(folder).as_posix(): hashes.sha256(path) for path in files}
     return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()

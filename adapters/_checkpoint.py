@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from adapters._kinds import Kind
+from adapters._memory import is_full
 from benchmark.errors import InputError
 
-HINT = "hvbench explain the adapter, or --checkpoint tiny for a rehearsal"
+HINT = "hvbench ls adapters; --checkpoint tiny for a rehearsal"
 _CODE = (".py",)
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
@@ -41,7 +43,7 @@ def look(folder: Path, kind: Kind) -> dict[str, Any]:
             found=str(found.get("_class_name")),
             expected=kind.pipeline,
         )
-    code = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.suffix in _CODE)
+    code = sorted(path.relative_to(folder) for path in files_of(folder) if path.suffix in _CODE)
     if code:
         raise InputError(
             "holds code of its own", code="checkpoint-unsafe", path=folder, found=", ".join(map(str, code[:3])), expected="tensors and JSON"
@@ -60,12 +62,22 @@ def look(folder: Path, kind: Kind) -> dict[str, Any]:
     return found
 
 
-def load(folder: Path, kind: Kind, *, dtype: str = "float32", device: str = "cpu", offload: bool = False) -> Any:
-    """The pipeline on a device. dtype: `float32`, `bfloat16`, `float16`. offload: parts wait on the CPU until they are needed (a GPU only).
+def files_of(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, behind links to folders too (a text encoder that two pipelines share); a link to a folder above is not followed."""
+    for where, below, names in os.walk(folder, followlinks=True):
+        here = os.path.realpath(where)
+        below[:] = [name for name in below if not f"{here}{os.sep}".startswith(os.path.realpath(Path(where) / name) + os.sep)]
+        yield from (Path(where) / name for name in names)
 
-    Raises InputError as `look` does, `not-installed` without diffusers, `checkpoint-keys` where tensors are missing, too many or of other shapes.
+
+def load(folder: Path, kind: Kind, *, dtype: str = "float32", device: str = "cpu", offload: bool = False) -> Any:
+    """The pipeline on a device. dtype: `float32`, `bfloat16`, `float16`; parts that the kind wants exact stay in float32. offload: parts wait on the CPU until
+    they are needed (a GPU only).
+
+    Raises InputError as `look` does, `not-installed` without diffusers, `checkpoint-keys` where tensors are missing, too many or of other shapes,
+    `out-of-memory`.
     """
-    look(folder, kind)
+    index = look(folder, kind)
     try:
         import diffusers
         import torch
@@ -76,16 +88,20 @@ def load(folder: Path, kind: Kind, *, dtype: str = "float32", device: str = "cpu
             found=str(error),
             hint="python -m pip install 'human-video-benchmark[diffusers]'",
         ) from error
-    _check_tensors(folder)
+    _check_tensors(folder, index)
     quiet()
+    types = {part: getattr(torch, "float32" if part in kind.exact else dtype) for part in (*index, "default")}
     try:
+        encoders = _encoders(folder, index, types)
         with warnings.catch_warnings():
             # 0.42 wants `dtype`, which the versions before it do not know.
             warnings.filterwarnings("ignore", message=".*torch_dtype", category=FutureWarning)
             pipeline = getattr(diffusers, kind.pipeline).from_pretrained(
-                str(folder), local_files_only=True, use_safetensors=True, torch_dtype=getattr(torch, dtype)
+                str(folder), local_files_only=True, use_safetensors=True, torch_dtype=types, **encoders
             )
     except (OSError, ValueError, RuntimeError, TypeError) as error:
+        if is_full(error):
+            raise
         raise InputError("cannot be loaded", code="checkpoint-keys", path=folder, found=str(error).strip().splitlines()[0][:300]) from error
     pipeline.set_progress_bar_config(disable=True)
     if offload and device.startswith("cuda"):
@@ -104,16 +120,51 @@ def quiet() -> None:
     words.disable_progress_bar()
 
 
-def _check_tensors(folder: Path) -> None:
-    """The transformers' tensors against those that their configuration makes: diffusers itself fills what is missing with noise and goes on."""
+def _encoders(folder: Path, index: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
+    """The pipeline's models of transformers, none of whose tensors may be missing: they would be drawn at random. What is too many belongs to other heads."""
+    import transformers
+
+    found = {}
+    for name, entry in index.items():
+        named = getattr(transformers, str(entry[1]), None) if isinstance(entry, list) and entry[0] == "transformers" else None
+        if isinstance(named, type) and issubclass(named, transformers.PreTrainedModel) and (folder / name).is_dir():
+            cls: Any = named
+            model, told = cls.from_pretrained(
+                str(folder / name), local_files_only=True, use_safetensors=True, dtype=types[name], output_loading_info=True
+            )
+            if missing := sorted(told["missing_keys"]):
+                raise InputError(
+                    "does not hold the tensors its configuration asks for",
+                    code="checkpoint-keys",
+                    path=folder / name,
+                    found=f"lacks {', '.join(missing[:3])}" + (" ..." if len(missing) > 3 else ""),
+                    expected=cls.__name__,
+                )
+            found[name] = model.eval()
+    return found
+
+
+def config_of(path: Path) -> dict[str, Any]:
+    """A part's config.json. Raises InputError (`checkpoint-missing`) where it is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("is no JSON", code="checkpoint-missing", path=path, found=str(error)) from error
+    if not isinstance(found, dict):
+        raise InputError("is no configuration", code="checkpoint-missing", path=path, found=type(found).__name__, expected="a table")
+    return found
+
+
+def _check_tensors(folder: Path, index: Mapping[str, Any]) -> None:
+    """The diffusers models' tensors against those that their configuration makes: diffusers itself fills what is missing with noise and goes on."""
     import diffusers
     import torch
 
-    for name in ("transformer", "transformer_2", "unet"):
+    for name, entry in index.items():
         config = folder / name / "config.json"
-        if not config.is_file():
+        if not (isinstance(entry, list) and entry[0] == "diffusers" and config.is_file()):
             continue
-        facts = json.loads(config.read_text())
+        facts = config_of(config)
         cls = getattr(diffusers, str(facts.get("_class_name")), None)
         if cls is None:
             raise InputError(
@@ -164,6 +215,14 @@ def load_lora(pipeline: Any, path: Path, name: str, rank: int | None = None) -> 
     Raises InputError: `lora-missing`, `lora-keys` (a module that the base does not have, a half without the other, another width), `lora-rank` (ranks
     differ, or are not the one asked for).
     """
+    if getattr(pipeline, "transformer_2", None) is not None:
+        raise InputError(
+            "has two denoisers, and a LoRA is put onto one",
+            code="two-denoisers",
+            path=path,
+            found="transformer and transformer_2",
+            expected="a base with one denoiser",
+        )
     if not path.is_file() or path.suffix != ".safetensors":
         raise InputError(
             "is no safetensors file of a LoRA", code="lora-missing", path=path, found="absent" if not path.exists() else path.name

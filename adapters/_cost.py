@@ -54,7 +54,7 @@ def counted(pipeline: Any, denoisers: Sequence[str], clips: int = 1, device: str
 
     def now() -> float:
         if gpu:
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(device)
         return time.perf_counter()
 
     began: dict[str, float] = {}
@@ -87,11 +87,11 @@ def counted(pipeline: Any, denoisers: Sequence[str], clips: int = 1, device: str
                 for method in ("encode", "decode"):
                     stack.enter_context(_timed(part, method, cost, now))
         if gpu:
-            torch.cuda.reset_peak_memory_stats()
+            torch.cuda.reset_peak_memory_stats(device)
         start = now()
         yield cost
         cost.seconds["total"] = now() - start
-        cost.peak_bytes = int(torch.cuda.max_memory_allocated()) if gpu else None
+        cost.peak_bytes = int(torch.cuda.max_memory_allocated(device)) if gpu else None
 
 
 def _batch(given: tuple[Any, ...], named: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -13,12 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters import _bundle as bundles
+from adapters import _memory as memory
 from adapters._bundle import TINY, Bundle
-from adapters._checkpoint import load, look
+from adapters._checkpoint import config_of, load, look
 from adapters._inputs import Wanted, wanted
 from adapters._kinds import KINDS, Kind
 from adapters._making import Options, StepEnd, make, store
+from adapters._noise import learned
 from adapters._parts import Clip, Held, parts_of
+from adapters._tiny import MARK
 from benchmark import machine, paths
 from benchmark.data import plain
 from benchmark.errors import InputError
@@ -31,9 +35,15 @@ if TYPE_CHECKING:
 VERSION = 1
 """Raised when a bit of a clip changes."""
 FACTS = ".facts.json"
+SECTIONS = ("lora", "expert", "rank", "segment", "scale", "skip_above", "gate", "audio", "noise")
+"""Of a checkpoint.toml, those that decide what is made."""
+HEARD = 5
+"""Frames of the shortest clip that hears: two latent frames."""
 LATENT = 8
 """Pixels along a side of CogVideoX's latents."""
 PACKAGES = ("torch", "diffusers", "transformers", "peft")
+PICTURES = ("opencv-python-headless", "pillow", "av")
+"""What decodes, resizes and draws a generator's inputs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +79,7 @@ class Resolved:
     offload: bool
     frames: int | None
     prompt: str
+    hears: bool
 
     def to_json(self) -> dict[str, Any]:
         """For the spec: all but where it runs."""
@@ -92,6 +103,14 @@ def bundle_of(method: Method, settings: Settings) -> Bundle:
         said = str(method.tiny(paths.cache_dir() / "checkpoints"))
     bundle = bundles.find(method.id, said)
     there = bundle.checkpoint.parts
+    if bundle.checkpoint.idle:
+        raise InputError(
+            "says what has no effect",
+            code="checkpoint-parts",
+            path=bundle.where,
+            found=", ".join(bundle.checkpoint.idle),
+            expected="a [[segment]] or an [[expert]] beside it",
+        )
     lacking = [name for name in method.needs if name not in there]
     extra = [name for name in there if name not in (*method.needs, *method.takes)]
     if lacking or extra:
@@ -119,8 +138,20 @@ def resolved(method: Method, bundle: Bundle, settings: Settings) -> Resolved:
         )
     kind, said = KINDS[name], bundle.checkpoint.settings
     size = settings.size or said.size
-    if size is not None and (len(size) != 2 or min(size) < 1):
-        raise InputError("a size is (width, height)", code="usage", path=bundle.where, found=str(size))
+    wrong = [f"size {size}"] if size is not None and (len(size) != 2 or min(size) < 1) else []
+    wrong += [
+        f"{key} {value}"
+        for key, value, least in (("steps", said.steps, 1), ("guidance", said.guidance, 0))
+        if value is not None and not value >= least
+    ]
+    if wrong:
+        raise InputError(
+            "[settings] cannot be",
+            code="usage",
+            path=bundle.where,
+            found=", ".join(wrong),
+            expected="steps >= 1, guidance >= 0, size [w, h]",
+        )
     only = _only_size(bundle.base)
     try:
         fitted = only or (None if size is None else kind.size(size[0], size[1]))
@@ -136,16 +167,21 @@ def resolved(method: Method, bundle: Bundle, settings: Settings) -> Resolved:
         offload=settings.offload,
         frames=settings.frames,
         prompt=said.prompt,
+        hears=bundle.checkpoint.audio is not None,
     )
 
 
 def _only_size(base: Path) -> tuple[int, int] | None:
     """(width, height) of the one size that a denoiser with learned positions makes (CogVideoX-5B-I2V), whatever is asked for; None of any other."""
     config = base / "transformer" / "config.json"
-    told = json.loads(config.read_text()) if config.is_file() else {}
+    told = config_of(config) if config.is_file() else {}
     if not told.get("use_learned_positional_embeddings"):
         return None
-    return int(told["sample_width"]) * LATENT, int(told["sample_height"]) * LATENT
+    if not all(isinstance(told.get(side), int) for side in ("sample_width", "sample_height")):
+        raise InputError(
+            "states no size of its learned positions", code="checkpoint-keys", path=config, expected="sample_width, sample_height"
+        )
+    return told["sample_width"] * LATENT, told["sample_height"] * LATENT
 
 
 def identify(settings: Settings, hashes: HashCache, method: Method) -> dict[str, Any]:
@@ -154,18 +190,28 @@ def identify(settings: Settings, hashes: HashCache, method: Method) -> dict[str,
     bundle = bundle_of(method, settings)
     found = resolved(method, bundle, settings)
     look(bundle.base, found.kind)
-    told = {
-        key: value
-        for key, value in plain(bundle.checkpoint).items()
-        if key not in ("base", "notes", "licence", "sha256", "settings") and value
-    }
+    named = bundles.digests(bundle, hashes)
+
+    def by_content(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: named.get(item, item) if key in ("file", "weights", "encoder") else by_content(item) for key, item in value.items()
+            }
+        return [by_content(item) for item in value] if isinstance(value, list) else value
+
+    sections = {key: value for key, value in plain(bundle.checkpoint).items() if key in SECTIONS and value not in (None, [], ())}
     return {
-        "files": bundles.digests(bundle, hashes),
-        "checkpoint": told,
+        "base": bundles.content(bundle.base, hashes),
+        "checkpoint": by_content(sections),
         **found.to_json(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "rehearsal": bundle.checkpoint.rehearsal,
+        "packages": {name: version(name) for name in (*PACKAGES, *PICTURES)},
+        "rehearsal": rehearsal(bundle),
     }
+
+
+def rehearsal(bundle: Bundle) -> bool:
+    """Is this no trained model, by its own word or by its base's?"""
+    return bundle.checkpoint.rehearsal or (bundle.base / MARK).exists()
 
 
 def passes(case: Case, settings: Settings, method: Method) -> int:
@@ -183,35 +229,42 @@ def _passes(found: Resolved, bundle: Bundle, want: Wanted) -> int:
 
 
 def _wanted(case: Case, found: Resolved) -> Wanted:
-    return wanted(case, found.kind, found.size, found.frames)
+    kind = dataclasses.replace(found.kind, least=max(HEARD, found.kind.least)) if found.hears else found.kind
+    return wanted(case, kind, found.size, found.frames)
 
 
-# One pipeline at a time: two of the published size do not fit beside each other.
+# One pipeline at a time: two of the published size do not fit beside each other. One that could not be had is not tried again for every clip.
 _held: dict[str, Held] = {}
+_failed: dict[str, InputError] = {}
 
 
 def hold(bundle: Bundle, found: Resolved) -> Held:
     """The pipeline with all its parts, from memory where it is the last one used."""
     key = repr((bundle.checkpoint, bundle.base, bundle.folder, found.kind.id, found.dtype, found.device, found.offload))
+    if key in _failed:
+        raise _failed[key]
     if key not in _held:
         free()
         machine.settle_torch()
-        pipeline = load(bundle.base, found.kind, dtype=found.dtype, device=found.device, offload=found.offload)
-        held = Held(pipeline, found.kind, bundle, found.device)
-        for part in parts_of(bundle):
-            part.load(held)
+        try:
+            with memory.told(f"{found.kind.pipeline} on {found.device}"):
+                pipeline = load(bundle.base, found.kind, dtype=found.dtype, device=found.device, offload=found.offload)
+                held = Held(pipeline, found.kind, bundle, found.device)
+                for part in parts_of(bundle):
+                    part.load(held)
+        except InputError as error:
+            if error.code != "out-of-memory":
+                _failed[key] = error.with_traceback(None)
+            raise
         _held[key] = held
     return _held[key]
 
 
 def free() -> None:
     """Let go of the pipeline and of the device's memory."""
-    import sys
-
     _held.clear()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    _failed.clear()
+    memory.give_back()
 
 
 def generate(case: Case, settings: Settings, stem: Path, method: Method) -> Path:
@@ -227,22 +280,36 @@ def generate(case: Case, settings: Settings, stem: Path, method: Method) -> Path
         more = {key: value for share in shares.values() for key, value in share.more.items()}
         ends = [share.step_end for share in shares.values() if share.step_end is not None]
         options = Options(settings.seed, found.steps, found.guidance, found.prompt, _one_after_the_other(ends), more)
-        made = make(held.pipeline, found.kind, case, want, options, found.device)
+        try:
+            made = make(held.pipeline, found.kind, case, want, options, found.device)
+        except BaseException:
+            # Under offloading the part that was at work would stay on the device.
+            held.pipeline.maybe_free_model_hooks()
+            raise
     path = store(made, want, stem)
     skipped = int(shares["turns"].facts["skipped_steps"]) if "turns" in shares else 0
     facts = {
         **made.facts,
         "nominal_nfe": (found.steps - skipped) * _passes(found, bundle, want),
         "dtype": found.dtype,
-        "offload": found.offload,
-        "rehearsal": bundle.checkpoint.rehearsal,
+        "offload": found.offload and found.device.startswith("cuda"),
+        "rehearsal": rehearsal(bundle),
         "parts": {name: dict(share.facts) for name, share in shares.items()},
+        "warnings": _warnings(held, settings, want),
         "cost": made.cost.to_json(),
         "machine": machine.describe(found.device),
         "compile": False,
     }
     paths.write_atomic(stem.with_name(stem.name + FACTS), json.dumps(plain(facts), indent=1))
     return path
+
+
+def _warnings(held: Held, settings: Settings, want: Wanted) -> list[str]:
+    """What a pipeline did otherwise than one may think."""
+    said = learned(held.pipeline, want)
+    if settings.size is not None and held.kind.size(*settings.size) != want.size:
+        said.append(f"makes {want.size[0]}x{want.size[1]} and no other size; {settings.size[0]}x{settings.size[1]} was asked for")
+    return said
 
 
 def _one_after_the_other(ends: Sequence[StepEnd]) -> StepEnd | None:
@@ -267,7 +334,8 @@ def notes(clip: Path) -> list[str]:
     """What stands out in how a clip was made."""
     told = facts(clip)
     parts: Mapping[str, Mapping[str, Any]] = told["parts"]
-    return [str(part["warning"]) for part in parts.values() if part.get("warning")]
+    said = [str(part["warning"]) for part in parts.values() if part.get("warning")]
+    return list(dict.fromkeys([*said, *told["warnings"]]))
 
 
 def _installed() -> None:

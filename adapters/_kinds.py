@@ -15,6 +15,7 @@ class Kind:
     guidance. steps, guidance: the class's published defaults. temporal: a clip has temporal * n + 1 frames (0: any length). spatial: sides are multiples of
     this. fps: rate at which its authors write clips. batched: does one call carry both halves of the guidance? least: frames of the shortest clip. segment:
     frames that are denoised together, where a longer clip is made piece by piece (0: all at once); overlap: how many of them the piece before has made.
+    exact: parts that stay in float32 whatever the type, as the class's own examples load them.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Kind:
     least: int = 1
     segment: int = 0
     overlap: int = 0
+    exact: tuple[str, ...] = ()
     source: str = ""
 
     def length(self, frames: int) -> int:
@@ -68,6 +70,7 @@ KINDS = {
             steps=50,
             guidance=5.0,
             fps=Fraction(16),
+            exact=("vae", "image_encoder"),
             source="ali-vilab/VACE@48eb44f: 81 frames of 480x832 or 720x1280, 50 steps, shift 16, guidance 5",
         ),
         Kind(
@@ -77,6 +80,7 @@ KINDS = {
             steps=50,
             guidance=5.0,
             fps=Fraction(16),
+            exact=("vae", "image_encoder"),
             source="Wan-AI Wan2.1-I2V-14B; diffusers' defaults",
         ),
         Kind(
@@ -99,6 +103,7 @@ KINDS = {
             temporal=0,
             spatial=8,
             batched=True,
+            least=2,
             source="stable-video-diffusion-img2vid-xt: 25 frames of 576x1024 at 7 frames a second; diffusers' defaults",
         ),
         Kind(
@@ -112,6 +117,7 @@ KINDS = {
             least=2,
             segment=77,
             overlap=1,
+            exact=("vae", "image_encoder"),
             source="Wan-Video/Wan2.2@42bf4cf: segments of 77 frames of 720x1280 at 30 frames a second, 20 steps, no guidance, shift 5",
         ),
     )

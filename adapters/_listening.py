@@ -140,7 +140,6 @@ def _before(pipeline: Any, ear: _Ear, frames: int, audio_guidance: float | None)
             ear.deaf = False
         assert audio_guidance is not None
         # diffusers makes n + g (this - n) of it, or takes it as it is.
-        assert audio_guidance is not None
         share = audio_guidance / (pipeline.guidance_scale if pipeline.do_classifier_free_guidance else 1.0)
         combined = unheard + share * (heard[0] - unheard)
         return (combined,) if isinstance(heard, tuple) else type(heard)(sample=combined)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from adapters._cost import Cost, counted
 from adapters._inputs import Wanted, faces, poses, reference
 from adapters._kinds import Kind
+from adapters._memory import told
 from benchmark.errors import InputError
 from benchmark.model import Case
 
@@ -56,18 +57,12 @@ def make(pipeline: Any, kind: Kind, case: Case, want: Wanted, options: Options, 
     given = arguments(pipeline, kind, case, want, options)
     if options.step_end is not None:
         given["callback_on_step_end"] = options.step_end
-    try:
-        with torch.inference_mode(), counted(pipeline, kind.denoisers, 1, device) as cost:
-            made = pipeline(**given)
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "out of memory" not in str(error).lower():
-            raise
-        raise InputError(
-            "the clip does not fit into memory",
-            code="out-of-memory",
-            found=f"{want.made} frames of {width}x{height} on {device}",
-            hint="offload the pipeline's parts, or make smaller clips",
-        ) from error
+    with (
+        told(f"{want.made} frames of {width}x{height} on {device}"),
+        torch.inference_mode(),
+        counted(pipeline, kind.denoisers, 1, device) as cost,
+    ):
+        made = pipeline(**given)
     frames = np.asarray(made.frames[0])[: want.frames]
     if want.inside is not None:
         x, y, across, down = want.inside

@@ -104,7 +104,7 @@ def initial(pipeline: Any, kind: Kind, case: Case, want: Wanted, noise: Noise, s
         "latents": list(found.shape),
         "body": round(body, 4),
     }
-    warnings = [*([] if body else ["no latent cell looks at the body: this is plain noise"]), *_learned(pipeline, want)]
+    warnings = [*([] if body else ["no latent cell looks at the body: this is plain noise"]), *learned(pipeline, want)]
     if warnings:
         facts["warning"] = "; ".join(warnings)
     return torch.from_numpy(found).to(form.dtype or torch.float32), facts
@@ -142,7 +142,7 @@ def _around(surface: noises.Surface, want: Wanted) -> noises.Surface:
     return noises.Surface(np.pad(surface.part, sides), np.pad(surface.uv, (*sides, (0, 0))))
 
 
-def _learned(pipeline: Any, want: Wanted) -> list[str]:
+def learned(pipeline: Any, want: Wanted) -> list[str]:
     """What becomes of positions that were learned for clips of one length (49 frames: CogVideoX-5b-I2V).
 
     At any other length, longer or shorter, CogVideoXPatchEmbed (diffusers 0.42, models/embeddings.py) drops the learned table and computes sines and cosines in

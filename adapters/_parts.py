@@ -65,10 +65,13 @@ def _load_loras(held: Held) -> None:
     """LoRAs that are always on; merged where they are to be, or where experts take turns beside them (which switch all others off)."""
     checkpoint = held.bundle.checkpoint
     on: list[tuple[str, float]] = []
-    for number, lora in enumerate(checkpoint.lora):
-        name = f"lora-{number}"
-        load_lora(held.pipeline, held.bundle.path(lora.file), name, lora.rank)
-        if lora.merge or checkpoint.expert:
+    said = held.state["loras"] = []
+    # Those that are merged come first: taking their layers away again takes away all that are there.
+    for number, lora in sorted(enumerate(checkpoint.lora), key=lambda pair: not (pair[1].merge or checkpoint.expert)):
+        name, merged = f"lora-{number}", bool(lora.merge or checkpoint.expert)
+        rank = load_lora(held.pipeline, held.bundle.path(lora.file), name, lora.rank)
+        said.append({"file": lora.file, "rank": rank, "weight": lora.weight, "merged": merged})
+        if merged:
             held.pipeline.set_adapters([name], [lora.weight])
             held.pipeline.fuse_lora(adapter_names=[name])
             held.pipeline.unload_lora_weights()
@@ -78,8 +81,8 @@ def _load_loras(held: Held) -> None:
         held.pipeline.set_adapters([name for name, _ in on], [weight for _, weight in on])
 
 
-def _no_share(held: Held, clip: Clip) -> Share:
-    return Share()
+def _loras(held: Held, clip: Clip) -> Share:
+    return Share(facts={"loras": held.state["loras"]})
 
 
 def segments_of(bundle: Bundle) -> Table:
@@ -153,7 +156,7 @@ def _nothing(held: Held) -> None:
 
 
 PARTS = (
-    Part("lora", ("lora",), _load_loras, _no_share),
+    Part("lora", ("lora",), _load_loras, _loras),
     Part("turns", ("segment",), _load_turns, _take_turns),
     Part("fused", ("gate",), _load_fused, _fuse),
     Part("audio", ("audio",), _load_audio, _hear),

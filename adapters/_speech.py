@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters._checkpoint import compare
+from adapters._checkpoint import compare, files_of
 from benchmark.errors import InputError, Unscored
 from benchmark.hearing import SILENT
 from benchmark.media import from_second, read_sound
@@ -150,7 +150,7 @@ def _encoder(folder: Path) -> tuple[Any, Any]:
             raise InputError(
                 "is no wav2vec2 folder", code="checkpoint-missing", path=folder, found=f"no {name}", expected="wav2vec2-base-960h"
             )
-    names = sorted(path.name for path in folder.rglob("*"))
+    names = sorted(path.name for path in files_of(folder))
     code = [name for name in names if name.endswith(".py")]
     if code or not any(name.endswith(".safetensors") for name in names):
         pickled = [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl"))]

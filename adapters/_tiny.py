@@ -6,13 +6,16 @@ What they make is noise. They are there so that the whole road can be walked on 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from adapters._checkpoint import quiet
 
 VERSION = 1
+MARK = "tiny.json"
 SEED = 1
 GAINS = {
     "vae": {"quant_conv.weight": 20.0, "post_quant_conv.weight": 20.0, "decoder.conv_out.weight": 5.0, "encoder.conv_out.weight": 5.0},
@@ -30,11 +33,8 @@ WORDS = ("<pad>", "</s>", "<unk>", "a", "person", "moves")
 def build(kind: str, folder: Path) -> Path:
     """The folder of the tiny pipeline of this kind below `folder`, made where it is not there yet (a second). KeyError for a kind that has none."""
     made = folder / f"{kind}-{VERSION}"
-    if (made / "model_index.json").exists():
+    if whole(made):
         return made
-    import os
-    import shutil
-
     import torch
 
     quiet()
@@ -52,12 +52,28 @@ def build(kind: str, folder: Path) -> Path:
         pipeline.save_pretrained(str(temporary), safe_serialization=True)
     finally:
         torch.random.set_rng_state(state)
-    (temporary / "tiny.json").write_text(json.dumps({"kind": kind, "version": VERSION, "seed": SEED}))
-    if made.exists():
-        shutil.rmtree(temporary)
-    else:
-        temporary.replace(made)
+    settle(temporary, made, {"kind": kind, "version": VERSION, "seed": SEED})
     return made
+
+
+def settle(temporary: Path, made: Path, facts: Mapping[str, Any]) -> None:
+    """Put a finished folder in its place, with a mark that lists its files; one that another process has just put there stays."""
+    files = {path.relative_to(temporary).as_posix(): path.stat().st_size for path in sorted(temporary.rglob("*")) if path.is_file()}
+    (temporary / MARK).write_text(json.dumps({**facts, "files": files}))
+    if whole(made):
+        shutil.rmtree(temporary)
+        return
+    shutil.rmtree(made, ignore_errors=True)
+    temporary.replace(made)
+
+
+def whole(made: Path) -> bool:
+    """Is a folder there with all its files? Pruning a cache may have taken some."""
+    try:
+        files = json.loads((made / MARK).read_bytes())["files"]
+        return all((made / name).stat().st_size == size for name, size in files.items())
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def _tokenizer() -> Any:
@@ -255,10 +271,7 @@ def speech(folder: Path, width: int = 24, layers: int = 3) -> tuple[Path, Path]:
     """(a tiny wav2vec2 folder, a file of audio weights) below `folder`, drawn from the seed where they are not there yet: for a denoiser of so many blocks of
     this inner width (those of the tiny `wan-i2v` by default)."""
     made = folder / f"speech-{width}-{layers}-{VERSION}"
-    if not made.exists():
-        import os
-        import shutil
-
+    if not whole(made):
         import torch
         from safetensors.torch import save_file
         from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
@@ -277,8 +290,5 @@ def speech(folder: Path, width: int = 24, layers: int = 3) -> tuple[Path, Path]:
         encoder.save_pretrained(str(temporary / "wav2vec2"), safe_serialization=True)
         Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(str(temporary / "wav2vec2"))
         save_file(tensors, temporary / "audio.safetensors")
-        if made.exists():
-            shutil.rmtree(temporary)
-        else:
-            temporary.replace(made)
+        settle(temporary, made, {"version": VERSION, "seed": SEED})
     return made / "wav2vec2", made / "audio.safetensors"

@@ -14,7 +14,7 @@ import numpy as np
 
 from adapters._bundle import FILE
 from adapters._checkpoint import shapes
-from adapters._tiny import build, speech
+from adapters._tiny import build, settle, speech, whole
 
 VERSION = 1
 SEED = 2
@@ -33,7 +33,7 @@ def tiny(adapter: str, kind: str, folder: Path, parts: Parts | None = None) -> P
     """The folder of an adapter's rehearsal below `folder`, made where it is not there yet. Its pipeline lies beside it, shared by all that stand on it."""
     base = build(kind, folder)
     made = folder / f"{adapter}-checkpoint-{VERSION}"
-    if (made / FILE).exists():
+    if whole(made):
         return made
     temporary = made.with_name(f".{made.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -41,10 +41,7 @@ def tiny(adapter: str, kind: str, folder: Path, parts: Parts | None = None) -> P
     sections = parts(temporary, base) if parts is not None else {}
     lines = [f'adapter = "{adapter}"', f'base = "../{base.name}"', f'kind = "{kind}"', "rehearsal = true"]
     (temporary / FILE).write_text("\n".join([*lines, *_toml({"settings": {"steps": STEPS, "size": [SIDE, SIDE]}, **sections})]) + "\n")
-    if made.exists():
-        shutil.rmtree(temporary)
-    else:
-        temporary.replace(made)
+    settle(temporary, made, {"adapter": adapter, "version": VERSION, "seed": SEED})
     return made
 
 

@@ -331,6 +331,7 @@ def adapter(recipe: Recipe) -> Generating:
         notes=partial(notes, recipe=recipe),
         facts=facts,
         lacks=partial(lacks, recipe),
+        takes=(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,9 +22,9 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 class Settings:
     """What a generating adapter is told besides the case; all of it is part of the record.
 
-    checkpoint: a folder, a .toml file, a hub's id, or `tiny` (None = what the configuration names). steps, guidance, size (width, height), dtype: None = what
-    the checkpoint says, else its class's published default. frames: make only the first so many of the case's (None = all). offload: parts of the model wait
-    on the CPU until they are needed.
+    checkpoint: a folder, a .toml file, a hub's id, or `tiny` (None = what the configuration names). steps, guidance, size (width, height): None = what the
+    checkpoint says, else its class's published default. dtype: None = what the checkpoint says, else float32 on a CPU and bfloat16 elsewhere. frames: make
+    only the first so many of the case's (None = all). offload: parts of the model wait on the CPU until they are needed.
     """
 
     seed: int = 0
@@ -52,7 +53,7 @@ def settings_of(method: str, asked: Mapping[str, Mapping[str, Any]], device: str
     wrong = [
         f"{name} {value}"
         for name, value, least in (("steps", found.steps, 1), ("frames", found.frames, 1), ("guidance", found.guidance, 0))
-        if value is not None and not value >= least
+        if value is not None and not least <= value < math.inf
     ]
     if found.size is not None and (len(found.size) != 2 or min(found.size) < 1):
         wrong.append(f"size {found.size}")
@@ -105,7 +106,7 @@ class Generating(Adapter):
     `profile` reads); they go into the journal. identify(settings, hashes): what the clips come from, by content, never by path: part of the spec and of
     every clip's key; `rehearsal: true` in it marks what must never be taken for a result (None = only the adapter's version is known; such clips are kept
     within their run alone). passes(case, settings): nominal function evaluations a step (None = the adapter has no steps that one could ask for).
-    lacks(): what is still missing on this machine, in words. free(): let go of the networks.
+    takes: which settings it heeds. lacks(): what is still missing on this machine, in words. free(): let go of the networks.
     """
 
     details: tuple[tuple[str, str], ...] = ()
@@ -114,5 +115,6 @@ class Generating(Adapter):
     facts: Callable[[Path], Mapping[str, Any]] = _no_facts
     identify: Callable[[Settings, HashCache], Mapping[str, Any]] | None = None
     passes: Callable[[Case, Settings], int] | None = None
+    takes: tuple[str, ...] = OWN
     lacks: Callable[[], str] = _ready
     free: Callable[[], None] = _nothing

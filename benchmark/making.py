@@ -16,11 +16,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from benchmark import paths
+from benchmark import machine, paths
 from benchmark.data import canonical, plain
 from benchmark.errors import InputError
 from benchmark.generating import OWN, Adapter, Generating, Settings
@@ -76,13 +75,14 @@ def key(method: Method, given: Mapping[str, Any], seed: int, device: str) -> str
     """sha256 of what decides a clip. given: of the case, by content."""
     assert method.adapter is not None
     told = {name: getattr(method.settings, name) for name in OWN if name not in ("checkpoint", "offload")}
+    kind = device.partition(":")[0]
     facts = {
         "adapter": method.adapter.id,
         "version": method.adapter.version,
-        "generator": method.identity,
-        "settings": plain(told),
+        # An adapter that knows what its clips come from knows which settings they are made with; two ways of saying one thing are one clip.
+        "generator": {"settings": plain(told)} if method.identity is None else method.identity,
         "seed": seed,
-        "device": device.partition(":")[0],
+        "device": [kind, *(machine.gpus() if kind != "cpu" else ())],
         "case": given,
     }
     return hashlib.sha256(canonical(facts).encode()).hexdigest()
@@ -95,46 +95,70 @@ def jobs(settled: Spec, done: set[Unit], out: Path) -> list[MakeJob]:
         if not isinstance(method.adapter, Generating):
             continue
         for case in settled.cases:
-            own = method.view.reference_frame if method.view is not None else None
-            shown = case if own is None else replace(case, reference_frame=own)
-            given = {**settled.given(case), "reference_frame": shown.reference_frame}
+            seen = shown(case, method)
+            given = {**settled.given(case), "reference_frame": seen.reference_frame}
             for seed in settled.seeds:
                 unit = Unit(method.name, case.id, seed)
                 if unit not in done:
                     made = key(method, given, seed, settled.device)
                     told = replace(method.settings, seed=seed)
                     found.append(
-                        MakeJob(
-                            unit, method.adapter.id, shown, told, made, method.identity is not None, out / KEPT / safe_name(method.name)
-                        )
+                        MakeJob(unit, method.adapter.id, seen, told, made, method.identity is not None, out / KEPT / safe_name(method.name))
                     )
     return found
+
+
+def shown(case: Case, method: Method) -> Case:
+    """The case as a method sees it: with the reference frame that was named for it."""
+    own = method.view.reference_frame if method.view is not None else None
+    return case if own is None else replace(case, reference_frame=own)
+
+
+def free(adapters: Iterable[Adapter | None]) -> None:
+    """Let go of what these adapters hold."""
+    for adapter in {adapter.id: adapter for adapter in adapters if adapter is not None}.values():
+        if isinstance(adapter, Generating):
+            adapter.free()
 
 
 def make_all(todo: Iterable[MakeJob], say: Callable[[str], None]) -> dict[Unit, Made | InputError]:
     """Every clip, or why it could not be had. One after the other: a model fills its device."""
     found: dict[Unit, Made | InputError] = {}
-    for (method, id), group in groupby(todo, key=lambda job: (job.unit.adapter, job.adapter)):
-        adapter = find(registry().adapters, id, "adapter")
-        try:
-            for job in group:
-                began = time.perf_counter()
-                try:
-                    made = found[job.unit] = make(job)
-                except InputError as error:
-                    found[job.unit] = error.named(method)
-                    continue
-                how = "here already" if made.reused else f"made in {time.perf_counter() - began:.1f} s"
-                say(f"{method}: {job.unit.case}, seed {job.unit.seed}: {how}")
-        finally:
-            if isinstance(adapter, Generating):
-                adapter.free()
+    used: dict[str, Adapter] = {}
+    try:
+        for job in todo:
+            if job.adapter not in used:
+                # Two methods of one adapter often share what it holds; two adapters do not.
+                free(used.values())
+                used = {job.adapter: find(registry().adapters, job.adapter, "adapter")}
+            method, began = job.unit.adapter, time.perf_counter()
+            try:
+                made = found[job.unit] = make(job)
+            except InputError as error:
+                found[job.unit] = error.named(method)
+                continue
+            how = "here already" if made.reused else f"made in {time.perf_counter() - began:.1f} s"
+            say(f"{method}: {job.unit.case}, seed {job.unit.seed}: {how}")
+    finally:
+        free(used.values())
     return found
 
 
 def make(job: MakeJob) -> Made:
     """The clip of a job: from the run, from the cache, or made now. Raises InputError where its adapter cannot make it."""
+    from filelock import FileLock
+
     job.folder.mkdir(parents=True, exist_ok=True)
+    if not job.shared:
+        return _make(job)
+    locks = paths.cache_dir() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    # Another run that wants the same clip waits for it, and then finds it.
+    with FileLock(str(locks / f"clip-{job.key[:32]}")):
+        return _make(job)
+
+
+def _make(job: MakeJob) -> Made:
     kept = paths.cache_dir() / KEPT / job.key
     found = _there(job, job.stem) or (_fetched(job, kept) if job.shared else None)
     if found is not None:
@@ -207,7 +231,8 @@ def _there(job: MakeJob, stem: Path) -> Made | None:
     try:
         said = json.loads(_beside(stem, END).read_bytes())
         clip = _beside(stem, said["clip"])
-        if said["key"] == job.key and sha256_file(clip) == said["sha256"]:
+        whole = all(_beside(stem, end).is_file() for end in said["files"])
+        if whole and said["key"] == job.key and sha256_file(clip) == said["sha256"]:
             return Made(clip, said["sha256"], job.key, True, tuple(said["notes"]), said["facts"])
     except (OSError, ValueError, KeyError, TypeError, InputError):
         # Not there, or not whole: it is made again, which mends it.
@@ -217,19 +242,13 @@ def _there(job: MakeJob, stem: Path) -> Made | None:
 
 def _keep(job: MakeJob, kept: Path, suffixes: Iterable[str]) -> None:
     """Leave the clip in the cache, whole or not at all."""
-    if kept.exists():
-        shutil.rmtree(kept)  # it was not whole, or it would have been taken
+    shutil.rmtree(kept, ignore_errors=True)  # it was not whole, or it would have been taken
     temporary = kept.with_name(f".{kept.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     for end in (*suffixes, END):
         _same(_beside(job.stem, end), temporary / f"clip{end}")
-    try:
-        temporary.replace(kept)
-    except OSError:
-        shutil.rmtree(temporary)  # another process has just left the same clip
-        if not kept.exists():
-            raise
+    temporary.replace(kept)
 
 
 def _fetched(job: MakeJob, kept: Path) -> Made | None:

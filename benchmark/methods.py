@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Method:
             "version": self.adapter.version if self.adapter else None,
             "view": view_json(self.view),
             **({"adapter": self.adapter.id} if self.adapter and self.adapter.id != self.name else {}),
-            **({"settings": plain(told)} if told else {}),
+            **({"settings": plain(told)} if told and self.identity is None else {}),
             **({"generator": plain(self.identity)} if self.identity is not None else {}),
         }
 
@@ -66,14 +66,20 @@ def methods_of(request: Request, found: gathering.Gathered, hashes: HashCache) -
         if name in {method.name for method in methods}:
             raise InputError("two methods of one name", code="collision", found=name, hint=f"--adapter OTHER={adapter.id}")
         gathering.check_name(name, "--adapter", adapter.id)
+        takes = adapter.takes if isinstance(adapter, Generating) else ()
         settings = settings_of(name, request.settings, request.device)
-        generating = isinstance(adapter, Generating)
+        settings = replace(Settings(device=settings.device), **{key: getattr(settings, key) for key in takes})
         view = gathering.source(Path(), name, request, base=Source(Path(), offset=adapter.offset if isinstance(adapter, Generating) else 0))
-        asked = [key for key in OWN if key in request.settings.get(name, {})]
-        if asked and not generating:
-            raise InputError(f"the adapter {adapter.id} runs no model and takes no settings", code="usage", found=", ".join(asked))
+        asked = [key for key in OWN if key in request.settings.get(name, {}) and key not in takes]
+        if asked:
+            raise InputError(
+                f"the adapter {adapter.id} takes no such settings",
+                code="usage",
+                found=", ".join(asked),
+                expected=", ".join(takes) or "none",
+            )
         identity = adapter.identify(settings, hashes) if isinstance(adapter, Generating) and adapter.identify else None
-        methods.append(Method(name, adapter, view, settings if generating else Settings(device=request.device), identity))
+        methods.append(Method(name, adapter, view, settings, identity))
     strange = [name for name in request.settings if name != EVERY and name not in {method.name for method in methods}]
     if strange:
         raise InputError(

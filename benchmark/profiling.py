@@ -62,9 +62,15 @@ def profile(
             expected="1 or more of each",
         )
     settled = spec.resolve(spec.rooted_request(request))
-    levels = [level for method in settled.methods for level in _levels(method, settled.cases[0], nfe)]
+    levels = [level for method in settled.methods for level in _levels(method, settled.cases, nfe)]
     asked = replace(
         request,
+        offsets=_by_level(request.offsets, levels),
+        crops=_by_level(request.crops, levels),
+        ignores=_by_level(request.ignores, levels),
+        fps=_by_level(request.fps, levels),
+        ranges=_by_level(request.ranges, levels),
+        reference_frames=_by_level(request.reference_frames, levels),
         adapters=tuple(f"{level.name}={level.method.adapter.id}" for level in levels if level.method.adapter),
         settings={EVERY: request.settings.get(EVERY, {})} | {level.name: _told(request, level) for level in levels},
         seeds=request.seeds[:1],
@@ -73,8 +79,11 @@ def profile(
     record = runs.run(asked, reporter).record
     done = spec.resolve(spec.rooted_request(asked))
     rows: list[dict[str, Any]] = []
-    for _, group in groupby(zip(levels, done.methods, strict=True), key=lambda pair: pair[0].method.name):
-        rows += _timed(record, list(group), done.cases, asked.seeds[0], repeats, warm_up, reporter)
+    try:
+        for _, group in groupby(zip(levels, done.methods, strict=True), key=lambda pair: pair[0].method.name):
+            rows += _timed(record, list(group), done.cases, asked.seeds[0], repeats, warm_up, reporter)
+    finally:
+        making.free(level.method.adapter for level in levels)
     data = {
         "schema": SCHEMA,
         "machine": machine.describe(settled.device, settled.backend),
@@ -91,11 +100,18 @@ def profile(
     return record
 
 
+def _by_level(said: Mapping[str, Any], levels: Sequence[Level]) -> dict[str, Any]:
+    """What is said of a method, said of its levels."""
+    methods = {level.method.name for level in levels}
+    kept = {name: value for name, value in said.items() if name not in methods}
+    return kept | {level.name: said[level.method.name] for level in levels if level.method.name in said}
+
+
 def _told(request: Request, level: Level) -> dict[str, Any]:
     return {**request.settings.get(level.method.name, {}), "steps": level.steps}
 
 
-def _levels(method: Method, case: Case, nfe: Sequence[int]) -> Iterator[Level]:
+def _levels(method: Method, cases: Sequence[Case], nfe: Sequence[int]) -> Iterator[Level]:
     adapter = method.adapter
     if not isinstance(adapter, Generating) or adapter.passes is None:
         raise InputError(
@@ -105,7 +121,15 @@ def _levels(method: Method, case: Case, nfe: Sequence[int]) -> Iterator[Level]:
             expected="a generator with denoising steps",
             hint="hvbench ls adapters",
         )
-    passes = adapter.passes(case, method.settings)
+    found = {adapter.passes(making.shown(case, method), method.settings) for case in cases}
+    if len(found) > 1:
+        raise InputError(
+            "cases differ in the evaluations that a step makes (longer ones are made in more pieces)",
+            code="bad-nfe",
+            found=", ".join(map(str, sorted(found))),
+            hint="--case ID, or --length N",
+        )
+    passes = found.pop()
     for wanted in dict.fromkeys(nfe):
         yield Level(f"{method.name}-{wanted}", method, wanted, steps_of(wanted, passes), passes)
 
@@ -127,20 +151,17 @@ def _timed(
     assert isinstance(adapter, Generating)
     clips = {(level.name, case.id): _clip(record, level, case, seed) for level, _ in levels for case in cases}
     found: dict[str, list[dict[str, Any]]] = {level.name: [] for level, _ in levels}
-    try:
-        with tempfile.TemporaryDirectory(prefix="hvbench-") as folder:
-            for number in range(-warm_up, repeats):
-                for level, method in levels:
-                    for case in cases if number >= 0 else cases[:1]:
-                        stem = Path(folder) / f"{safe_name(case.id)}-{seed}"
-                        made = making.call(adapter, case, replace(method.settings, seed=seed), stem)
-                        if number >= 0:
-                            same = _same_frames(made, clips[level.name, case.id])
-                            found[level.name].append(_run(adapter.facts(made), case, number, same))
-                        made.unlink()
-                reporter.note(f"{levels[0][0].method.name}: " + (f"round {number + 1} of {repeats}" if number >= 0 else "warming up"))
-    finally:
-        adapter.free()
+    with tempfile.TemporaryDirectory(prefix="hvbench-") as folder:
+        for number in range(-warm_up, repeats):
+            for level, method in levels:
+                for case in cases if number >= 0 else cases[:1]:
+                    stem = Path(folder) / f"{safe_name(case.id)}-{seed}"
+                    made = making.call(adapter, making.shown(case, method), replace(method.settings, seed=seed), stem)
+                    if number >= 0:
+                        same = _same_frames(made, clips[level.name, case.id])
+                        found[level.name].append(_run(adapter.facts(made), case, number, same))
+                    made.unlink()
+            reporter.note(f"{levels[0][0].method.name}: " + (f"round {number + 1} of {repeats}" if number >= 0 else "warming up"))
     return [
         {
             "name": level.name,

@@ -89,7 +89,9 @@ class Spec:
 
     def given(self, case: Case) -> dict[str, Any]:
         """What a generator is given for a case, by content: part of a made clip's key."""
-        return {**self._case_json(case, outputs=False), "fps": plain(case.fps), "frames": case.frames, "extra": plain(case.extra)}
+        seen = self._case_json(case, outputs=False)
+        truth = {key: value for key, value in (seen["truth"] or {}).items() if key in ("sha256", "crop", "fps")}
+        return {**seen, "truth": truth, "fps": plain(case.fps), "frames": case.frames, "extra": plain(case.extra)}
 
     def _case_json(self, case: Case, outputs: bool = True) -> dict[str, Any]:
         truth = self.truths.get(case.id)

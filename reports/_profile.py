@@ -241,6 +241,13 @@ class Panel:
     knees: Mapping[str, Point]
 
 
+def _apart(one: Point, other: Point) -> bool:
+    """Do two levels differ by more than their intervals? A flat curve's knee would be noise. Where there are no intervals nothing can be said against it."""
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return True
+    return one.high < other.low or other.high < one.low
+
+
 def panels(profile: Profile) -> list[Panel]:
     """The scores of the profile's rows, from scores.json beside it; none without that file. Rows without a value are left out."""
     path = profile.path.with_name(SCORES)
@@ -260,6 +267,6 @@ def panels(profile: Profile) -> list[Panel]:
         ordered = {generator: tuple(sorted(points, key=lambda p: p.nfe)) for generator, points in curves.items()}
         better = scores[0]["higher_is_better"]
         at = {g: statistics.knee([p.nfe for p in points], [p.value for p in points], better) for g, points in ordered.items()}
-        knees = {generator: ordered[generator][index] for generator, index in at.items() if index is not None}
+        knees = {g: ordered[g][index] for g, index in at.items() if index is not None and _apart(ordered[g][0], ordered[g][-1])}
         found.append(Panel(protocol, name, scores[0]["unit"], better, scores[0]["decimals"], ordered, knees))
     return found

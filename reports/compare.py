@@ -119,6 +119,9 @@ def table(record: Record, of: str, over: str, protocol: str, margins: Mapping[st
     pooling = next(p["pooling"] for p in record.header["protocols"] if p["id"] == protocol)
     if pooling == "frames":
         foot.append("means here are over clips (pairs are clips), so they differ slightly from the protocol's mean over all frames")
+    rehearsed = [name for name in (of, over) if any("rehearsal" in row["flags"] for row in record.scores if row["adapter"] == name)]
+    if rehearsed:
+        foot.append(f"a rehearsal, no result: a stand-in for the model made the clips of {', '.join(rehearsed)}")
     heads = ["variant", of, over, "difference", "interval", "p", "smallest p", "effect", "clips", "verdict"]
     return Table(
         f"{record.header['suite']['id']}/{record.header['split']['id']} : {protocol} : {of} over {over}", heads, cells, [*foot, *notes]

@@ -132,7 +132,7 @@ def _mark(text: str, notes: dict[str, str]) -> str:
 
 def _ranks(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """{method: 1 or 2} among complete rows; ties share a rank. Nothing is ranked where fewer than two methods have a value or no direction is better."""
-    scored = [row for row in rows if row["value"] is not None and "incomplete" not in row["flags"]]
+    scored = [row for row in rows if row["value"] is not None and not {"incomplete", "rehearsal"} & set(row["flags"])]
     if len(scored) < 2 or scored[0]["higher_is_better"] is None:
         return {}
     values = sorted({row["value"] for row in scored}, reverse=scored[0]["higher_is_better"])

@@ -100,7 +100,9 @@ def _foot(profile: Profile, found: Sequence[Line], shown: Sequence[Panel]) -> li
             levels = len({row.nfe for row in rows})
             foot.append(f"knee of {generator}: {said or ('none' if levels > 2 else f'none, {levels} level(s) of three at least')}")
     if shown:
-        foot.append("knee: the level farthest above the chord from first to last (Kneedle, 2011); noise is not looked at")
+        foot.append(
+            "knee: the level farthest above the chord from first to last (Kneedle, 2011); none where the intervals of those two overlap"
+        )
     return foot
 
 

@@ -20,6 +20,7 @@ import jsonschema
 import pytest
 
 from benchmark.validate import schema
+from reports._profile import panels, read
 from reports.speed import digits
 from tests.make import ROOT, Said, call, environment, study
 
@@ -404,3 +405,16 @@ def test_validate_looks_at_the_profile(tmp_path: Path, capfd: pytest.CaptureFixt
     (run / "profile.json").write_text("{", encoding="utf-8")
     said = call(capfd, "validate", run)
     assert "no JSON" in said.out + said.err
+
+
+def test_no_knee_in_noise(tmp_path: Path) -> None:
+    """The same curve, once with intervals that keep its ends apart, once with such that meet."""
+    run = craft(tmp_path / "run", LEVELS, CURVES)
+    scores = json.loads((run / "scores.json").read_text())
+    for width, expected in ((4.9, ["new-50"]), (5.1, [])):
+        for row in scores["scores"]:
+            if row["value"] is not None:
+                row["ci_low"], row["ci_high"] = row["value"] - width, row["value"] + width
+        (run / "scores.json").write_text(json.dumps(scores))
+        found = [point.row for panel in panels(read(run)) for point in panel.knees.values()]
+        assert found == expected

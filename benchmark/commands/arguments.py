@@ -156,7 +156,9 @@ def _settings(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     read: dict[str, Callable[[str], Any]] = {"steps": int, "frames": int, "guidance": float, "size": _size}
     for option, (field, _, _) in GENERATORS.items():
-        words = [word if "=" in word else f"{EVERY}={word}" for word in vars(arguments).get(option) or ()]
+        words = [
+            word if "=" in word and "/" not in word.partition("=")[0] else f"{EVERY}={word}" for word in vars(arguments).get(option) or ()
+        ]
         for name, value in named(f"--{option}", words, read.get(field, str)).items():
             found.setdefault(name, {})[field] = value
     if vars(arguments).get("offload"):

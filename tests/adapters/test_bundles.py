@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 import benchmark
 from adapters import ipa, vace
-from adapters._bundle import FILE, Bundle, digests, find
+from adapters._bundle import FILE, Bundle, content, digests, find
 from adapters._tiny import build
 from adapters._tiny_methods import ipa as parts
 from adapters._tiny_methods import linears, tiny, write_lora
@@ -69,7 +69,10 @@ def test_what_a_clip_comes_from_is_told_by_content(folder: Path, tmp_path: Path)
     tensors[next(iter(tensors))][0, 0] += 1
     save_file(tensors, lora)
     other = identity("ipa", tmp_path / "copy" / "ipa-checkpoint-1", tmp_path)
-    assert other["files"] != first["files"]
+    assert other["checkpoint"] != first["checkpoint"]
+    assert {key: value for key, value in other.items() if key != "checkpoint"} == {
+        key: value for key, value in first.items() if key != "checkpoint"
+    }
 
 
 def test_where_a_checkpoint_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,8 +116,8 @@ def test_pinned_files_must_hold(folder: Path, tmp_path: Path) -> None:
     text = '[[lora]]\nfile = "a.safetensors"\n'
     hashes = HashCache(tmp_path)
     found = digests(find("ipa", str(toml(tmp_path / "c", text, base_of(folder)))), hashes)
-    assert set(found) == {"base", "a.safetensors"}
-    good = "".join(f'"{name}" = "{digest}"\n' for name, digest in found.items())
+    assert set(found) == {"a.safetensors"}
+    good = f'base = "{content(base_of(folder), hashes)}"\n' + "".join(f'"{name}" = "{digest}"\n' for name, digest in found.items())
     assert digests(find("ipa", str(toml(tmp_path / "c", f"{text}[sha256]\n{good}", base_of(folder)))), hashes) == found
     for wrong in (f'base = "{"0" * 64}"', f'"b.safetensors" = "{"0" * 64}"'):
         with pytest.raises(InputError) as error:

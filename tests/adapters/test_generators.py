@@ -96,7 +96,7 @@ def test_from_a_checkpoint_to_a_record(run: Callable[..., Record], adapter: str)
     assert (record.path / entry(record, adapter)["generated"]["path"]).with_suffix(".proxy.mp4").exists()
     generator = record.header["spec"]["methods"][0]["generator"]
     assert generator["rehearsal"] is True
-    assert set(generator["files"]) >= {"base"}
+    assert len(generator["base"]) == 64
     shutil.rmtree(Path(str(record.path)) / "clips")
     again, other = run(adapter, {"frames": FRAMES}), run(adapter, {"frames": FRAMES}, seeds=[1])
     assert entry(again, adapter)["generation"]["reused"] is False
