@@ -142,7 +142,7 @@ def resolved(method: Method, bundle: Bundle, settings: Settings) -> Resolved:
     wrong += [
         f"{key} {value}"
         for key, value, least in (("steps", said.steps, 1), ("guidance", said.guidance, 0))
-        if value is not None and not value >= least
+        if value is not None and not least <= value < float("inf")
     ]
     if wrong:
         raise InputError(

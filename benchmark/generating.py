@@ -103,10 +103,10 @@ class Generating(Adapter):
 
     details: (label, text) lines that `explain` prints below the others. offset: frame i of a made clip belongs to truth frame i + offset, where the
     user says nothing else. notes(clip), facts(clip): what a reader of the record should know of one made clip, in words and as data (`cost` is what
-    `profile` reads); they go into the journal. identify(settings, hashes): what the clips come from, by content, never by path: part of the spec and of
-    every clip's key; `rehearsal: true` in it marks what must never be taken for a result (None = only the adapter's version is known; such clips are kept
-    within their run alone). passes(case, settings): nominal function evaluations a step (None = the adapter has no steps that one could ask for).
-    takes: which settings it heeds. lacks(): what is still missing on this machine, in words. free(): let go of the networks.
+    `profile` reads); they go into the journal. identify(settings, hashes): what the clips come from, by content, never by path, and the settings as they
+    were resolved: part of the spec and of every clip's key; `rehearsal: true` in it marks what must never be taken for a result (None = only the adapter's
+    version is known; such clips are kept within their run alone). passes(case, settings): nominal function evaluations a step (None = the adapter has no
+    steps that one could ask for). takes: which settings it heeds. lacks(): what is still missing on this machine, in words. free(): let go of the networks.
     """
 
     details: tuple[tuple[str, str], ...] = ()

@@ -45,7 +45,7 @@ class Factory:
         return path
 
     def identify(self, settings: Settings, hashes: Any) -> Mapping[str, Any]:
-        return {"weights": self.weights, "rehearsal": settings.checkpoint == "tiny"}
+        return {"weights": self.weights, "steps": settings.steps, "rehearsal": settings.checkpoint == "tiny"}
 
     def facts(self, clip: Path) -> Mapping[str, Any]:
         found: Mapping[str, Any] = json.loads(clip.with_suffix(".facts.json").read_text())
@@ -186,7 +186,7 @@ def test_one_adapter_under_two_names(factory: Factory, words: dict[str, Any], tm
     value = {row["adapter"]: row["value"] for row in record.scores}
     assert value["near"] == value["same"] > value["far"]
     assert factory.made == [("one", 0), ("two", 0)] * 2
-    assert [method["settings"] for method in record.header["spec"]["methods"]] == [{"steps": 1}, {"steps": 8}, {"steps": 1}]
+    assert [method["generator"]["steps"] for method in record.header["spec"]["methods"]] == [1, 8, 1]
     assert not any("rehearsal" in row["flags"] for row in record.scores)
 
 
@@ -250,7 +250,7 @@ def test_settings_that_cannot_be(factory: Factory, words: dict[str, Any], tmp_pa
 
 
 def test_settings_for_an_adapter_without_a_model(words: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="takes no settings"):
+    with pytest.raises(InputError, match="takes no such settings"):
         benchmark.run(**{**words, "adapters": ["still"]}, settings={"still": {"steps": 3}}, out=tmp_path / "a")
 
 
