@@ -81,7 +81,7 @@ def changed(cache: Path, tmp_path: Path, adapter: str, change: Callable[[Path, s
 @pytest.mark.parametrize("adapter", GENERATORS)
 def test_from_a_checkpoint_to_a_record(run: Callable[..., Record], adapter: str) -> None:
     """A clip of the case's length, rate and of the size asked for; every evaluation counted as it is nominally; the same seed the same clip."""
-    record = run(adapter)
+    record = run(adapter, seeds=[0, 1])
     assert validate(record.path) == []
     clip = probe(record.path / entry(record, adapter)["generated"]["path"])
     side = 16 if "cogvideox" in record.header["spec"]["methods"][0]["generator"]["kind"] else 32  # its learned positions are of one size
@@ -97,14 +97,10 @@ def test_from_a_checkpoint_to_a_record(run: Callable[..., Record], adapter: str)
     generator = record.header["spec"]["methods"][0]["generator"]
     assert generator["rehearsal"] is True
     assert len(generator["base"]) == 64
-    shutil.rmtree(Path(str(record.path)) / "clips")
-    again, other = run(adapter, {"frames": FRAMES}), run(adapter, {"frames": FRAMES}, seeds=[1])
+    again = run(adapter, {"frames": FRAMES})  # another key, the same clip
     assert entry(again, adapter)["generation"]["reused"] is False
-    assert np.array_equal(
-        frames(again, adapter), np.concatenate(list(decode(probe(again.path / entry(again, adapter)["generated"]["path"]))))
-    )
     assert entry(again, adapter)["generated"]["sha256"] == entry(record, adapter)["generated"]["sha256"]
-    assert not np.array_equal(frames(again, adapter), frames(other, adapter, 1))
+    assert not np.array_equal(frames(record, adapter), frames(record, adapter, 1))
 
 
 @pytest.mark.parametrize("adapter", GENERATORS)

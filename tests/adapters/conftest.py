@@ -1,0 +1,26 @@
+"""Tiny networks in one thread: a second one only waits for the first, and on a busy machine both wait for each other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from benchmark import machine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "THREADS", 1)
+        patch.setenv("OMP_NUM_THREADS", "1")
+        machine.settle_torch()
+        yield
+    if "torch" in sys.modules:
+        machine.settle_torch()
+
+
+@pytest.fixture(autouse=True)
+def _still_one_thread() -> None:
+    machine.settle_torch()
