@@ -83,7 +83,7 @@ class Row:
 @dataclass(frozen=True)
 class PaperTable:
     """set: the test set's name. task: `pose`, `talking`, `people`, `judge` or unknown. protocol: what is known of it, in words; known: whether it can be run as it was
-    (`code`) or only read (`text`). follows: ids of ours that come nearest. suites: ids of ours that hold the same set. clips, frames: counts, where stated.
+    (`code`) or only read (`text`). follows: ids of ours that come nearest. suites: ids of ours, `suite` or `suite/split`, that hold the same set. clips, frames: counts, where stated.
     second_hand: copied by somebody else than its authors. partial: rows or values that the paper has are missing here."""
 
     id: str
@@ -210,7 +210,9 @@ def _check(paper: Paper) -> None:
                 try:
                     printed(text)
                 except ValueError:
-                    raise wrong(f"{key}: row {row.name!r}: {head}", "not a number", repr(text), "digits as printed, `-` or nothing") from None
+                    raise wrong(
+                        f"{key}: row {row.name!r}: {head}", "not a number", repr(text), "digits as printed, `-` or nothing"
+                    ) from None
             for name in row.bold or ():
                 if name not in heads:
                     raise wrong(f"{key}: row {row.name!r}: bold", "no such column", repr(name), ", ".join(heads))
@@ -269,7 +271,7 @@ class _Names:
 
 def plain_name(head: str) -> str:
     """A head without what is beside the name: arrows, units in brackets, stars, case, separators."""
-    head = re.sub(r"\([^)]*\)|\[[^\]]*\]|[↑↓*]|(?<=[A-Za-z])\s*\d+[eE]-?\d+", "", head)
+    head = re.sub(r"\([^)]*\)|\[[^\]]*\]|[↑↓*]|\s[eE]-?\d+", "", head)
     return re.sub(r"[^a-z0-9]", "", head.casefold())
 
 

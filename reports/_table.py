@@ -61,7 +61,9 @@ class Table:
         lines = [f"**{escape(self.title)}**", ""] if self.title else []
         lines.append("| " + " | ".join(escape(c) for c in self.columns) + " |")
         lines.append("|" + "|".join([" --- "] + [" ---: "] * (len(self.columns) - 1)) + "|")
-        lines += ["| " + " | ".join(marks[c.rank].format(escape(c.text)) + _escape.visible(c.note) for c in row) + " |" for row in self.rows]
+        lines += [
+            "| " + " | ".join(marks[c.rank].format(escape(c.text)) + _escape.visible(c.note) for c in row) + " |" for row in self.rows
+        ]
         return "\n".join([*lines, *([""] if self.footnotes else []), *(f"{escape(note)}  " for note in self.footnotes)])
 
     def _latex(self) -> str:
@@ -71,10 +73,19 @@ class Table:
         def line(cells: Sequence[str]) -> str:
             return "  " + " & ".join(cells) + " \\\\"
 
-        rows = [line([marks[c.rank].format(escape(c.text)) + (f"\\textsuperscript{{{escape(c.note)}}}" if c.note else "") for c in row]) for row in self.rows]
+        rows = [
+            line([marks[c.rank].format(escape(c.text)) + (f"\\textsuperscript{{{escape(c.note)}}}" if c.note else "") for c in row])
+            for row in self.rows
+        ]
         lines = ["% \\usepackage{booktabs,textcomp}", "\\begin{table}", "\\centering"]
         lines += [f"\\caption{{{escape(self.title)}}}"] if self.title else []
-        lines += [f"\\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}", "\\toprule", line([escape(c) for c in self.columns]), "\\midrule", *rows]
+        lines += [
+            f"\\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}",
+            "\\toprule",
+            line([escape(c) for c in self.columns]),
+            "\\midrule",
+            *rows,
+        ]
         lines += ["\\bottomrule", "\\end{tabular}"]
         if self.footnotes:
             lines += ["", "\\par\\smallskip\\raggedright\\footnotesize", *(f"{escape(note)}\\par" for note in self.footnotes)]
@@ -90,10 +101,16 @@ class Table:
 
         lines = ['<figure class="hvb-table">', "<table>"]
         lines += [f"<caption>{escape(self.title)}</caption>"] if self.title else []
-        lines += ["<thead>", "<tr>" + "".join(f'<th scope="col">{_escape.html_head(c)}</th>' for c in self.columns) + "</tr>", "</thead>", "<tbody>"]
+        lines += [
+            "<thead>",
+            "<tr>" + "".join(f'<th scope="col">{_escape.html_head(c)}</th>' for c in self.columns) + "</tr>",
+            "</thead>",
+            "<tbody>",
+        ]
         for row in self.rows:
             data = "".join(
-                f"<td{names[c.rank]}" + (f' data-value="{c.value!r}"' if c.value is not None else "") + f">{inside(c)}</td>" for c in row[1:]
+                f"<td{names[c.rank]}" + (f' data-value="{c.value!r}"' if c.value is not None else "") + f">{inside(c)}</td>"
+                for c in row[1:]
             )
             lines.append(f'<tr><th scope="row">{inside(row[0])}</th>{data}</tr>')
         lines += ["</tbody>", "</table>"]
@@ -108,13 +125,18 @@ class Table:
         for row in self.rows:
             # a dash is an empty field; a method may be called "-"
             writer.writerow(
-                ["" if i and c.text == "-" else repr(c.value) if c.value is not None else _escape.encodable(c.text) for i, c in enumerate(row)]
+                [
+                    "" if i and c.text == "-" else repr(c.value) if c.value is not None else _escape.encodable(c.text)
+                    for i, c in enumerate(row)
+                ]
             )
         return out.getvalue().removesuffix("\n")
 
     def _json(self) -> str:
         heads = _distinct(self.columns)
-        rows = [{head: cell.value if cell.value is not None else cell.text for head, cell in zip(heads, row, strict=True)} for row in self.rows]
+        rows = [
+            {head: cell.value if cell.value is not None else cell.text for head, cell in zip(heads, row, strict=True)} for row in self.rows
+        ]
         data = {"title": self.title, "rows": rows, "footnotes": list(self.footnotes)}
         return _escape.encodable(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1))
 

@@ -1,0 +1,193 @@
+"""A user's own table, CSV or LaTeX, as a Paper: first column the rows' names, directions from arrows or known metric names, bold where the file says so."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.errors import InputError, unreadable
+from reports._papers import NUMBER, Column, Direction, Paper, PaperTable, Row, load, metric_of
+
+ARROWS: dict[str, Direction] = {"↑": "up", "⬆": "up", "\\uparrow": "up", "↓": "down", "⬇": "down", "\\downarrow": "down"}
+EMPTY = {"", "-", "--", "---", "–", "—", "n/a", "na", "none", "/", "×", "-{}-", "-{}-{}-"}
+LARGEST = 16 * 2**20
+"""Bytes of a table file at most."""
+SUFFIXES = (".toml", ".csv", ".tsv", ".tex")
+
+
+def read(path: Path, clips: int | None = None, frames: int | None = None) -> Paper:
+    """A file of tables: .toml as the shipped papers, .csv, .tsv or .tex. clips, frames: how many stand behind each value, if known.
+
+    Raises InputError: absent, unreadable, no table in it, an unknown suffix.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            "no kind of table this reads", code="bad-table", path=path, found=path.suffix or "no suffix", expected=", ".join(SUFFIXES)
+        )
+    if path.suffix.lower() == ".toml":
+        return load(path)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise InputError(
+                "too large for a table", code="bad-table", path=path, found=f"{path.stat().st_size} bytes", expected=f"<= {LARGEST}"
+            )
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError("no such file", code="absent", path=path, hint=f"ls {path.parent}") from None
+    except UnicodeDecodeError as error:
+        raise InputError("is not UTF-8", code="bad-table", path=path, found=str(error)) from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    grids = from_latex(text) if path.suffix.lower() == ".tex" else [("1", from_csv(text, "\t" if path.suffix.lower() == ".tsv" else None))]
+    tables = [t for name, grid in grids if (t := _table(name, grid, clips, frames)) is not None]
+    if not tables:
+        expected = "\\begin{tabular} with a head and a row of numbers" if path.suffix.lower() == ".tex" else "a head and a row of numbers"
+        raise InputError("no table of numbers found", code="bad-table", path=path, expected=expected)
+    return Paper(id=path.stem, title=path.name, table=tuple(tables), file=str(path))
+
+
+def from_csv(text: str, separator: str | None = None) -> list[list[str]]:
+    """Lines of fields. separator: None = the one of comma, semicolon and tab that the first line has most of."""
+    first = text.split("\n", 1)[0]
+    separator = separator or max(",;\t", key=first.count)
+    try:
+        return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(field.strip() for field in row)]
+    except csv.Error as error:
+        raise InputError("is not valid CSV", code="bad-table", found=str(error)) from None
+
+
+def from_latex(text: str) -> list[tuple[str, list[list[str]]]]:
+    """(caption's or running number, lines of cells still in LaTeX) of every tabular; head lines are joined into one."""
+    text = re.sub(r"(?<!\\)%.*", "", text)
+    found = []
+    for match in re.finditer(r"\\begin\{(tabular[*xy]?|longtable)\}(.*?)\\end\{\1\}", text, re.DOTALL):
+        body = _without_arguments(match[2], 2 if match[1] in ("tabular*", "tabularx", "tabulary") else 1)
+        lines = [piece for piece in re.split(r"\\\\(?:\s*\[[^\]]*\])?|\\tabularnewline", body)]
+        grid, heads = [], 0
+        for line in lines:
+            if grid and not heads and re.search(r"\\midrule|\\hline", line):
+                heads = len(grid)
+            cells = _cells(
+                re.sub(
+                    r"\\(top|mid|bottom)rule(\[[^\]]*\])?|\\hline|\\c(mid|)(rule|line)(\([^)]*\))?\{[^}]*\}|\\addlinespace(\[[^\]]*\])?",
+                    "",
+                    line,
+                )
+            )
+            if any(cell.strip() for cell in cells):
+                grid.append(cells)
+        found.append((str(len(found) + 1), _one_head(grid, heads)))
+    return found
+
+
+def _without_arguments(body: str, count: int) -> str:
+    """What follows the options and braces behind \\begin{tabular}."""
+    for _ in range(count):
+        body = re.sub(r"^\s*\[[^\]]*\]", "", body)
+        if not body.lstrip().startswith("{"):
+            break
+        body = body.lstrip()
+        body = body[_closing(body, 0) + 1 :]
+    return body
+
+
+def _closing(text: str, start: int) -> int:
+    """Index of the brace that closes the one at `start`; the last index where none does."""
+    depth = 0
+    for i in range(start, len(text)):
+        if text[i] in "{}" and (i == 0 or text[i - 1] != "\\"):
+            depth += 1 if text[i] == "{" else -1
+            if depth == 0:
+                return i
+    return len(text) - 1
+
+
+def _cells(line: str) -> list[str]:
+    cells = []
+    for cell in re.split(r"(?<!\\)&", line):
+        many = re.match(r"\s*\\multicolumn\{(\d+)\}\{[^}]*\}\{(.*)\}\s*$", cell, re.DOTALL)
+        cells += [many[2]] * min(int(many[1]), 100) if many else [cell]
+    return cells
+
+
+def _one_head(grid: list[list[str]], heads: int) -> list[list[str]]:
+    if heads < 2:
+        return grid
+    width = max(map(len, grid[:heads]))
+    joined = [" ".join(row[i].strip() for row in grid[:heads] if i < len(row) and row[i].strip()) for i in range(width)]
+    return [joined, *grid[heads:]]
+
+
+def plain(cell: str) -> tuple[str, bool]:
+    """A cell's text without markup, and whether it is bold (LaTeX's \\textbf, \\bf, \\mathbf; Markdown's **)."""
+    bold = bool(re.search(r"\\(textbf|mathbf|bm|boldsymbol|bfseries|bf)\b|\*\*.+\*\*", cell))
+    cell = re.sub(
+        r"\\(cite[a-z]*|ref|label|footnote|textsuperscript|vspace|hspace|cellcolor|rowcolor|color|multirow\{[^}]*\})(\[[^\]]*\])?\{[^}]*\}",
+        "",
+        cell,
+    )
+    cell = re.sub(r"\\textcolor(\[[^\]]*\])?\{[^}]*\}", "", cell).replace("\\pm", "±")
+    for mark, way in ARROWS.items():
+        cell = cell.replace(mark, "↑" if way == "up" else "↓")
+    words = {"textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textless": "<", "textgreater": ">", "textbar": "|"}
+    words |= {"textquotedbl": '"', "textquotesingle": "'", "textasciigrave": "`"}
+    kept: list[str] = []
+
+    def keep(text: str) -> str:
+        kept.append(text)
+        return f"\0{len(kept) - 1}\0"
+
+    cell = re.sub(r"\\([a-z]+)\{\}", lambda m: keep(words[m[1]]) if m[1] in words else m[0], cell)
+    cell = re.sub(r"\\([&%$#_{}])", lambda m: keep(m[1]), cell)
+    cell = re.sub(r"\\[a-zA-Z]+\*?|[{}$~]|\*\*", lambda m: " " if m[0] == "~" else "", cell)
+    cell = re.sub(r"\0(\d+)\0", lambda m: kept[int(m[1])], cell)
+    return " ".join(cell.split()), bold
+
+
+def _table(name: str, grid: Sequence[Sequence[str]], clips: int | None, frames: int | None) -> PaperTable | None:
+    if len(grid) < 2:
+        return None
+    heads = [plain(cell)[0] for cell in grid[0]]
+    taken = [i for i in range(1, len(heads)) if any(_number(row, i) for row in grid[1:])]
+    columns, seen = [], dict.fromkeys([""], 0)
+    for i in taken:
+        head = heads[i] or f"column {i + 1}"
+        seen[head] = seen.get(head, 0) + 1
+        told = head if seen[head] == 1 else f"{head} ({seen[head]})"
+        columns.append(Column(told, _direction(head), "%" if "%" in head else ""))
+    rows: list[Row] = []
+    names: dict[str, int] = {}
+    some_bold = any(plain(cell)[1] for row in grid[1:] for cell in row[1:])
+    for row in grid[1:]:
+        values = tuple(_number(row, i) for i in taken)
+        if not any(v not in ("", "-") for v in values):
+            continue
+        label = plain(row[0])[0] or f"row {len(rows) + 1}"
+        names[label] = names.get(label, 0) + 1
+        told = label if names[label] == 1 else f"{label} ({names[label]})"
+        bold = tuple(c.name for c, i in zip(columns, taken, strict=True) if i < len(row) and plain(row[i])[1])
+        rows.append(Row(told, values, bold if some_bold else None))
+    return PaperTable(id=name, columns=tuple(columns), rows=tuple(rows), clips=clips, frames=frames) if columns and rows else None
+
+
+def _direction(head: str) -> Direction | None:
+    for arrow, way in (("↑", "up"), ("↓", "down")):
+        if arrow in head:
+            return "up" if way == "up" else "down"
+    metric = metric_of(head)
+    return metric.direction if metric else None
+
+
+def _number(row: Sequence[str], i: int) -> str:
+    """The number of a cell as printed, `-` where there is none: what stands before a ± or a bracket."""
+    text = plain(row[i])[0] if i < len(row) else ""
+    if text.casefold() in EMPTY:
+        return "-"
+    match = re.match(r"([+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(%|dB|±.*|\(.*|\[.*|\*+|†|‡)?$", text)
+    if not match:
+        return "-"
+    number = match[1].replace(",", "")
+    return number if NUMBER.fullmatch(number) else "-"
