@@ -14,6 +14,7 @@ from reports._table import Cell, Table, number
 
 ARROW = {"up": " ↑", "down": " ↓", None: ""}
 SECOND_HAND = "2"
+HEADS = ("row", "metric", "paper", "measured", "difference", "interval", "protocol")
 WORDS = {
     "x": "another protocol than the paper's, or the paper's is not known: the difference is no verdict on anybody",
     "r": "our reading of the paper's words: its own code cannot be run",
@@ -163,28 +164,43 @@ def _reason(row: Row, column: Column, records: Sequence[Record], named: Mapping[
     return f"not measured: {', '.join(column.ours)}"
 
 
-def beside(paper: Paper, table: PaperTable, records: Sequence[Record], named: Mapping[str, str], *, words: bool = False) -> Table:
-    """paper | measured | difference | interval | protocol. words: marks in a column of their own, for CSV and JSON."""
+def _cells(line: Line) -> tuple[list[Cell], str]:
+    """row, metric, paper, measured, difference, interval, protocol; and all marks of the line."""
+    second = SECOND_HAND if line.table.second_hand and line.paper else ""
+    missing = "m" if line.row.values[line.table.columns.index(line.column)] == UNPUBLISHED else ""
+    printed = Cell("-", note=f"[{missing}]" if missing else "")
+    if line.paper is not None:
+        printed = Cell(line.paper.text, note=f"[{second}]" if second else "", value=float(line.paper.value))
+    cells = [Cell(line.row.name), Cell(head(line.column)), printed]
+    if line.score is None:
+        cells += [Cell("-"), Cell("-"), Cell("-"), Cell(line.reason)]
+    else:
+        cells += [*_numbers(line, "".join(f"[{m}]" for m in line.marks)), Cell(line.where)]
+    return cells, line.marks + second + missing
+
+
+def beside(paper: Paper, table: PaperTable, records: Sequence[Record], named: Mapping[str, str]) -> Table:
+    """paper | measured | difference | interval | protocol."""
     rows, seen = [], ""
     for line in lines(table, records, named):
-        second = SECOND_HAND if table.second_hand and line.paper else ""
-        missing = "m" if line.row.values[table.columns.index(line.column)] == UNPUBLISHED else ""
-        seen += line.marks + second + missing
-        note = "".join(f"[{m}]" for m in line.marks)
-        printed = Cell("-", note=f"[{missing}]" if missing else "")
-        if line.paper is not None:
-            printed = Cell(line.paper.text, note=f"[{second}]" if second else "", value=float(line.paper.value))
-        cells = [Cell(line.row.name), Cell(head(line.column)), printed]
-        if line.score is None:
-            cells += [Cell("-"), Cell("-"), Cell("-"), Cell(line.reason)]
-        else:
-            cells += [*_numbers(line, note), Cell(line.where)]
-        rows.append([*cells, Cell("; ".join(WORDS[m] for m in line.marks + second + missing))] if words else cells)
+        cells, marks = _cells(line)
+        rows.append(cells)
+        seen += marks
     foot = [note for note in _about(paper, table) if note]
     foot += ["difference: measured - paper, of the printed digits; interval: of the measured value, over clips, nominal 95 %"]
     foot += [f"[{m}] {told}" for m, told in WORDS.items() if m in seen]
-    heads = ["row", "metric", "paper", "measured", "difference", "interval", "protocol", *(["marks"] if words else [])]
-    return Table(f"{paper.title}, table {table.id}: {table.caption}", heads, rows, foot)
+    return Table(f"{paper.title}, table {table.id}: {table.caption}", HEADS, rows, foot)
+
+
+def flat(paper: Paper, tables: Sequence[PaperTable], records: Sequence[Record], named: Mapping[str, str]) -> Table:
+    """The same of all tables in one, the marks in words in a column of their own, for a spreadsheet."""
+    rows = []
+    for table in tables:
+        for line in lines(table, records, named):
+            cells, marks = _cells(line)
+            rows.append([Cell(paper.id), Cell(table.id), *cells, Cell("; ".join(WORDS[m] for m in marks))])
+    heads = ["paper", "table", *("printed" if h == "paper" else h for h in HEADS), "marks"]
+    return Table(f"{paper.title}: beside measured numbers", heads, rows, paper.notes)
 
 
 def _numbers(line: Line, note: str) -> list[Cell]:

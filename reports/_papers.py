@@ -1,4 +1,4 @@
-"""Published tables as data: papers/*.toml, checked strictly. A value is what is printed, as text; numbers are exact decimals with the reach of their rounding."""
+"""Published tables as data: papers/*.toml, checked strictly. A value is what is printed, as text; its number is an exact decimal with its rounding."""
 
 from __future__ import annotations
 
@@ -82,9 +82,10 @@ class Row:
 
 @dataclass(frozen=True)
 class PaperTable:
-    """set: the test set's name. task: `pose`, `talking`, `people`, `judge` or unknown. protocol: what is known of it, in words; known: whether it can be run as it was
-    (`code`) or only read (`text`). follows: ids of ours that come nearest. suites: ids of ours, `suite` or `suite/split`, that hold the same set. clips, frames: counts, where stated.
-    second_hand: copied by somebody else than its authors. partial: rows or values that the paper has are missing here."""
+    """set: the test set's name. task: `pose`, `talking`, `people`, `judge` or unknown. protocol: what is known of it, in words. known: whether it can be run
+    as it was (`code`) or only read (`text`). follows: ids of ours that come nearest. suites: ids of ours, `suite` or `suite/split`, that hold the same set.
+    clips, frames: counts, where stated. second_hand: copied by somebody else than its authors. partial: some of what the paper has is missing here.
+    """
 
     id: str
     columns: tuple[Column, ...]

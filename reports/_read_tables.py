@@ -13,6 +13,14 @@ from reports._papers import NUMBER, Column, Direction, Paper, PaperTable, Row, l
 
 ARROWS: dict[str, Direction] = {"↑": "up", "⬆": "up", "\\uparrow": "up", "↓": "down", "⬇": "down", "\\downarrow": "down"}
 EMPTY = {"", "-", "--", "---", "–", "—", "n/a", "na", "none", "/", "×", "-{}-", "-{}-{}-"}
+UNSEEN = re.compile(
+    r"\\(?:cite[a-z]*|ref|label|footnote|textsuperscript|vspace|hspace|cellcolor|rowcolor|color|textcolor|"
+    r"multirow\{[^}]*\}(?:\[[^\]]*\])?)(?:\[[^\]]*\])?\{"
+)
+RULES = re.compile(
+    r"\\(?:top|mid|bottom)rule(?:\[[^\]]*\])?|\\hline|\\c(?:mid)?(?:rule|line)(?:\([^)]*\))?\{[^}]*\}|\\addlinespace(?:\[[^\]]*\])?"
+)
+NESTED = re.compile(r"\\begin\{tabular\}(?:\[[^\]]*\])?(?:\{(?:[^{}]|\{[^}]*\})*\})?(.*?)\\end\{tabular\}", re.DOTALL)
 LARGEST = 16 * 2**20
 """Bytes of a table file at most."""
 SUFFIXES = (".toml", ".csv", ".tsv", ".tex")
@@ -60,27 +68,56 @@ def from_csv(text: str, separator: str | None = None) -> list[list[str]]:
 
 
 def from_latex(text: str) -> list[tuple[str, list[list[str]]]]:
-    """(caption's or running number, lines of cells still in LaTeX) of every tabular; head lines are joined into one."""
-    text = re.sub(r"(?<!\\)%.*", "", text)
-    found = []
-    for match in re.finditer(r"\\begin\{(tabular[*xy]?|longtable)\}(.*?)\\end\{\1\}", text, re.DOTALL):
-        body = _without_arguments(match[2], 2 if match[1] in ("tabular*", "tabularx", "tabulary") else 1)
-        lines = [piece for piece in re.split(r"\\\\(?:\s*\[[^\]]*\])?|\\tabularnewline", body)]
-        grid, heads = [], 0
-        for line in lines:
+    """(running number, lines of cells still in LaTeX) of every tabular; head lines are joined into one."""
+    text = re.sub(r"(?<!\\)((?:\\\\)*)%.*", r"\1", text)
+    found: list[tuple[str, list[list[str]]]] = []
+    for kind, inside in _environments(text):
+        body = _without_arguments(inside, 2 if kind in ("tabular*", "tabularx", "tabulary") else 1)
+        grid: list[list[str]] = []
+        heads = 0
+        for line in _split(body.replace("\\tabularnewline", "\\\\"), "\\\\"):
             if grid and not heads and re.search(r"\\midrule|\\hline", line):
                 heads = len(grid)
-            cells = _cells(
-                re.sub(
-                    r"\\(top|mid|bottom)rule(\[[^\]]*\])?|\\hline|\\c(mid|)(rule|line)(\([^)]*\))?\{[^}]*\}|\\addlinespace(\[[^\]]*\])?",
-                    "",
-                    line,
-                )
-            )
+            cells = _cells(RULES.sub("", re.sub(r"^\s*\[[^\]]*\]", "", line)))
             if any(cell.strip() for cell in cells):
                 grid.append(cells)
         found.append((str(len(found) + 1), _one_head(grid, heads)))
     return found
+
+
+def _environments(text: str) -> list[tuple[str, str]]:
+    """(kind, inside) of the outermost tabulars; one inside a cell is laid out flat."""
+    found, depth, start, kind = [], 0, 0, ""
+    for match in re.finditer(r"\\(begin|end)\{(tabular[*xy]?|longtable)\}", text):
+        if match[1] == "begin":
+            depth += 1
+            if depth == 1:
+                start, kind = match.end(), match[2]
+        elif depth:
+            depth -= 1
+            if depth == 0:
+                found.append((kind, NESTED.sub(_flat, text[start : match.start()])))
+    return found
+
+
+def _flat(match: re.Match[str]) -> str:
+    return match[1].replace("\\\\", " ").replace("&", " ")
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """At every `mark` outside braces that no backslash escapes."""
+    pieces, start, depth, i = [], 0, 0, 0
+    while i < len(text):
+        if depth == 0 and text.startswith(mark, i):
+            pieces.append(text[start:i])
+            i += len(mark)
+            start = i
+        elif text[i] == "\\":
+            i += 2  # what follows a backslash neither opens nor closes
+        else:
+            depth += {"{": 1, "}": -1}.get(text[i], 0)
+            i += 1
+    return [*pieces, text[start:]]
 
 
 def _without_arguments(body: str, count: int) -> str:
@@ -107,10 +144,17 @@ def _closing(text: str, start: int) -> int:
 
 def _cells(line: str) -> list[str]:
     cells = []
-    for cell in re.split(r"(?<!\\)&", line):
+    for cell in _split(line, "&"):
         many = re.match(r"\s*\\multicolumn\{(\d+)\}\{[^}]*\}\{(.*)\}\s*$", cell, re.DOTALL)
         cells += [many[2]] * min(int(many[1]), 100) if many else [cell]
     return cells
+
+
+def _unseen(cell: str) -> str:
+    """Without the macros whose argument is no text of the cell."""
+    while match := UNSEEN.search(cell):
+        cell = cell[: match.start()] + cell[_closing(cell, match.end() - 1) + 1 :]
+    return cell
 
 
 def _one_head(grid: list[list[str]], heads: int) -> list[list[str]]:
@@ -124,12 +168,7 @@ def _one_head(grid: list[list[str]], heads: int) -> list[list[str]]:
 def plain(cell: str) -> tuple[str, bool]:
     """A cell's text without markup, and whether it is bold (LaTeX's \\textbf, \\bf, \\mathbf; Markdown's **)."""
     bold = bool(re.search(r"\\(textbf|mathbf|bm|boldsymbol|bfseries|bf)\b|\*\*.+\*\*", cell))
-    cell = re.sub(
-        r"\\(cite[a-z]*|ref|label|footnote|textsuperscript|vspace|hspace|cellcolor|rowcolor|color|multirow\{[^}]*\})(\[[^\]]*\])?\{[^}]*\}",
-        "",
-        cell,
-    )
-    cell = re.sub(r"\\textcolor(\[[^\]]*\])?\{[^}]*\}", "", cell).replace("\\pm", "±")
+    cell = _unseen(cell).replace("\\pm", "±")
     for mark, way in ARROWS.items():
         cell = cell.replace(mark, "↑" if way == "up" else "↓")
     words = {"textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textless": "<", "textgreater": ">", "textbar": "|"}

@@ -18,18 +18,42 @@ Scores = Mapping[tuple[str, Key], Mapping[str, Any]]
 
 
 def tables(record: Record, papers: Sequence[Paper] = ()) -> list[Table]:
-    """Two tables a metric: values by method, and what each column's rules are. papers: their values stand in a footnote. Metrics without a value are left out."""
+    """Two tables a metric that has a value: values by method, and what each column's rules are. papers: their values stand in a footnote."""
+    shown = []
+    for metric, keys, scores in _families(record):
+        shown += [_values(record, metric, keys, scores, papers), _rules(record, metric, keys, scores)]
+    return shown
+
+
+def flat(records: Sequence[Record]) -> Table:
+    """One row a value with its rules, for a spreadsheet."""
+    rows = []
+    for record in records:
+        protocols = {str(p["id"]): p for p in record.header["protocols"]}
+        for metric, keys, scores in _families(record):
+            for (method, key), score in scores.items():
+                if score["value"] is None:
+                    continue
+                shift, turned = _against(keys[0], key, scores, _first(keys, scores)) if key != keys[0] else ("", "")
+                numbers = [Cell("-") if score[n] is None else Cell("", value=float(score[n])) for n in ("value", "ci_low", "ci_high")]
+                against = f"{keys[0][0]}:{keys[0][1]}"
+                words = [score["unit"], *_said(protocols[key[0]]).values(), against, shift, turned, "; ".join(score["flags"])]
+                clips = Cell(str(score["n_clips"]), value=float(score["n_clips"]))
+                rows.append([*map(Cell, (_title(record), method, metric, *key)), *numbers, clips, *map(Cell, words)])
+    heads = ["set", "method", "metric", "protocol", "variant", "value", "low", "high", "clips", "unit", "frames", "size", "time", "pooling"]
+    return Table("the same clips under every protocol", [*heads, "against", "shift", "turned", "flags"], rows)
+
+
+def _families(record: Record) -> list[tuple[str, list[Key], Scores]]:
+    """(metric, keys with a value somewhere, all its scores), in the record's order."""
     found: dict[str, dict[tuple[str, Key], Mapping[str, Any]]] = {}
     for score in record.scores:
         found.setdefault(str(score["metric"]), {})[str(score["adapter"]), (score["protocol"], str(score["variant"]))] = score
-    shown = []
+    families: list[tuple[str, list[Key], Scores]] = []
     for metric, scores in found.items():
-        keys = [
-            key for key in dict.fromkeys(k for _, k in scores) if any(s["value"] is not None for (_, k), s in scores.items() if k == key)
-        ]
-        if keys:
-            shown += [_values(record, metric, keys, scores, papers), _rules(record, metric, keys, scores)]
-    return shown
+        keys = list(dict.fromkeys(key for (_, key), score in scores.items() if score["value"] is not None))
+        families += [(metric, keys, scores)] if keys else []
+    return families
 
 
 def _first(keys: Sequence[Key], scores: Scores) -> dict[Key, Mapping[str, Any]]:
@@ -42,7 +66,9 @@ def _values(record: Record, metric: str, keys: Sequence[Key], scores: Scores, pa
     heads = [
         f"{p}:{v}{arrows[some[p, v]['higher_is_better']]}" + (f" ({some[p, v]['unit']})" if some[p, v]["unit"] else "") for p, v in keys
     ]
-    rows, reasons = [], {}
+    rows: list[list[Cell]] = []
+    reasons: dict[str, str] = {}
+    most = max(int(s["n_clips"]) for s in scores.values())
     for method in dict.fromkeys(m for m, _ in scores):
         line = [Cell(method)]
         for key in keys:
@@ -61,6 +87,7 @@ def _values(record: Record, metric: str, keys: Sequence[Key], scores: Scores, pa
                 if k == key and s["value"] is not None and "incomplete" not in s["flags"]
             }
             flags = [f for f in score["flags"] if f in ("incomplete", "rehearsal")]
+            flags += [f"over {score['n_clips']} clips, others over {most}"] if score["n_clips"] != most else []
             note = "".join(reasons.setdefault(flag, f"[{len(reasons) + 1}]") for flag in flags)
             line.append(Cell(text, _rank(method, ranked, score["higher_is_better"]), note, float(score["value"])))
         rows.append(line)
@@ -107,8 +134,7 @@ def _rules(record: Record, metric: str, keys: Sequence[Key], scores: Scores) -> 
         protocol, variant = key
         rules = _said(protocols[protocol])
         words = [rules["frames"], rules["size"], rules["time"], rules["pooling"], variant]
-        differs = [word for word, other in zip(words, base, strict=True) if word != other] if base else words
-        shown = words if not base else [word if word in differs and word != other else "=" for word, other in zip(words, base, strict=True)]
+        shown = words if not base else [word if word != other else "=" for word, other in zip(words, base, strict=True)]
         shift, turned = ("", "") if not base else _against(keys[0], key, scores, some)
         rows.append([Cell(f"{protocol}:{variant}"), *map(Cell, shown), Cell(shift or "-"), Cell(turned or "-")])
         base = base or words
@@ -148,9 +174,8 @@ def _against(first: Key, key: Key, scores: Scores, some: Mapping[Key, Mapping[st
 def _said(protocol: Mapping[str, Any]) -> dict[str, str]:
     """A protocol's rules in a few words, as the record has them."""
     frames, size, time = (protocol.get(key) or {} for key in ("frames", "size", "time"))
-    words = [str(frames.get("match", "?"))]
+    words = [f"{100 * frames['coverage']:g} % covered" if frames.get("coverage") else str(frames.get("match", "?"))]
     words += [f"first {frames['first']}"] if frames.get("first") else []
-    words += [f"{100 * frames['coverage']:g} % covered"] if frames.get("coverage") else []
     words += [f"at least {frames['minimum']}"] if frames.get("minimum", 1) > 1 else []
     words += ["reference left out" if frames.get("drop_reference") else "reference kept"]
     to = (

@@ -44,7 +44,7 @@ def paper_tables(paper: _papers.Paper, only: Sequence[str], records: Sequence[Re
     chosen = [paper.find(name) for name in only] if only else list(paper.table)
     _beside.check_names(paper, records, named)
     if records:
-        made = [_beside.beside(paper, table, records, named, words=form in FLAT) for table in chosen]
+        made = [_beside.flat(paper, chosen, records, named)] if form in FLAT else [_beside.beside(paper, t, records, named) for t in chosen]
     elif form in FLAT:
         made = [_beside.long(paper, chosen)]
     else:
@@ -104,7 +104,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.protocols:
         if not records:
             raise InputError("--protocols needs a RUN", code="usage", hint="hvbench report --protocols runs/NAME")
-        shown = [table for record in records for table in _rosetta.tables(record, papers)]
+        shown = [_rosetta.flat(records)] if form in FLAT else [t for record in records for t in _rosetta.tables(record, papers)]
     elif papers:
         named = _names(arguments.named)
         shown = [table for paper in papers for table in paper_tables(paper, arguments.table, records, named, form)]
@@ -114,7 +114,8 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     else:
         shown = [papers_table()]
-    print("\n\n".join(table.render(form, colour=form == "terminal" and sys.stdout.isatty()) for table in shown))
+    blocks = [table.render(form, colour=form == "terminal" and sys.stdout.isatty()) for table in shown]
+    print(f"[{', '.join(blocks)}]" if form == "json" and len(blocks) > 1 else "\n\n".join(blocks))
     return 0
 
 
