@@ -198,6 +198,7 @@ def flat(paper: Paper, tables: Sequence[PaperTable], records: Sequence[Record], 
     for table in tables:
         for line in lines(table, records, named):
             cells, marks = _cells(line)
+            cells[2] = cells[2] if line.paper is None else Cell(line.paper.text)
             rows.append([Cell(paper.id), Cell(table.id), *cells, Cell("; ".join(WORDS[m] for m in marks))])
     heads = ["paper", "table", *("printed" if h == "paper" else h for h in HEADS), "marks"]
     return Table(f"{paper.title}: beside measured numbers", heads, rows, paper.notes)

@@ -21,6 +21,7 @@ RULES = re.compile(
     r"\\(?:top|mid|bottom)rule(?:\[[^\]]*\])?|\\hline|\\c(?:mid)?(?:rule|line)(?:\([^)]*\))?\{[^}]*\}|\\addlinespace(?:\[[^\]]*\])?"
 )
 NESTED = re.compile(r"\\begin\{tabular\}(?:\[[^\]]*\])?(?:\{(?:[^{}]|\{[^}]*\})*\})?(.*?)\\end\{tabular\}", re.DOTALL)
+MARKUP = re.compile(r"\\[a-zA-Z]+\s*[{$\s]|\\[&%$#_{}]|\\\\|\$|\{.*\}|~|\\[a-zA-Z]+$")
 LARGEST = 16 * 2**20
 """Bytes of a table file at most."""
 SUFFIXES = (".toml", ".csv", ".tsv", ".tex")
@@ -143,7 +144,7 @@ def _closing(text: str, start: int) -> int:
 
 
 def _cells(line: str) -> list[str]:
-    cells = []
+    cells: list[str] = []
     for cell in _split(line, "&"):
         many = re.match(r"\s*\\multicolumn\{(\d+)\}\{[^}]*\}\{(.*)\}\s*$", cell, re.DOTALL)
         cells += [many[2]] * min(int(many[1]), 100) if many else [cell]
@@ -168,7 +169,9 @@ def _one_head(grid: list[list[str]], heads: int) -> list[list[str]]:
 def plain(cell: str) -> tuple[str, bool]:
     """A cell's text without markup, and whether it is bold (LaTeX's \\textbf, \\bf, \\mathbf; Markdown's **)."""
     bold = bool(re.search(r"\\(textbf|mathbf|bm|boldsymbol|bfseries|bf)\b|\*\*.+\*\*", cell))
-    cell = _unseen(cell).replace("\\pm", "±")
+    if not MARKUP.search(cell):  # a CSV's own text: underscores, backslashes and braces are its own
+        return " ".join(cell.replace("**", "").split()), bold
+    cell = _unseen(cell).replace("\\\\", " ").replace("\\pm", "±")
     for mark, way in ARROWS.items():
         cell = cell.replace(mark, "↑" if way == "up" else "↓")
     words = {"textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textless": "<", "textgreater": ">", "textbar": "|"}
@@ -225,7 +228,9 @@ def _number(row: Sequence[str], i: int) -> str:
     text = plain(row[i])[0] if i < len(row) else ""
     if text.casefold() in EMPTY:
         return "-"
-    match = re.match(r"([+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(%|dB|±.*|\(.*|\[.*|\*+|†|‡)?$", text)
+    match = re.match(
+        r"([+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(%|dB|[_^]?\s*±.*|\(.*|\[.*|\*+|†|‡)?$", text
+    )
     if not match:
         return "-"
     number = match[1].replace(",", "")

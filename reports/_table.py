@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import unicodedata
 from collections.abc import Sequence
@@ -119,18 +117,11 @@ class Table:
         return "\n".join([*lines, "</figure>"])
 
     def _csv(self) -> str:
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(map(_escape.encodable, self.columns))
+        lines = [self.columns]
         for row in self.rows:
             # a dash is an empty field; a method may be called "-"
-            writer.writerow(
-                [
-                    "" if i and c.text == "-" else repr(c.value) if c.value is not None else _escape.encodable(c.text)
-                    for i, c in enumerate(row)
-                ]
-            )
-        return out.getvalue().removesuffix("\n")
+            lines.append(["" if i and c.text == "-" else repr(c.value) if c.value is not None else c.text for i, c in enumerate(row)])
+        return "\n".join(",".join(map(_field, line)) for line in lines)
 
     def _json(self) -> str:
         heads = _distinct(self.columns)
@@ -139,6 +130,12 @@ class Table:
         ]
         data = {"title": self.title, "rows": rows, "footnotes": list(self.footnotes)}
         return _escape.encodable(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1))
+
+
+def _field(text: str) -> str:
+    """RFC 4180. The csv module leaves a lone carriage return bare, which readers take for a line's end."""
+    text = _escape.encodable(text)
+    return '"' + text.replace('"', '""') + '"' if not text.isprintable() or text.strip() != text or set(text) & set(',"') else text
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
