@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 
 LATEX = {
@@ -35,7 +36,7 @@ LATEX = {
     "≠": "$\\neq$",
     "×": "$\\times$",
 }
-MARKDOWN = {c: "\\" + c for c in "\\`*_{}[]|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+MARKDOWN = {c: "\\" + c for c in "\\`*_{}|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 ARROWS = {"↑": "higher is better", "↓": "lower is better"}
 
 
@@ -62,8 +63,14 @@ def latex(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """For a cell or a line of CommonMark with tables."""
-    return "".join(MARKDOWN.get(c, c) for c in visible(text))
+    """For a cell or a line of CommonMark with tables. A bracket is escaped where it could end a link's text, so that marks as [a] stay as they are."""
+    return re.sub(r"\](?=[(\[:])", r"\\]", "".join(MARKDOWN.get(c, c) for c in visible(text)))
+
+
+def markdown_line(text: str) -> str:
+    """For a line of its own, which must not become a heading, a list or a rule."""
+    said = markdown(text).lstrip()
+    return "\\" + said if said.startswith(("#", "+", "-", "=")) else said
 
 
 def to_html(text: str) -> str:

@@ -22,6 +22,7 @@ RULES = re.compile(
 )
 NESTED = re.compile(r"\\begin\{tabular\}(?:\[[^\]]*\])?(?:\{(?:[^{}]|\{[^}]*\})*\})?(.*?)\\end\{tabular\}", re.DOTALL)
 MARKUP = re.compile(r"\\[a-zA-Z]+\s*[{$\s]|\\[&%$#_{}]|\\\\|\$|\{.*\}|~|\\[a-zA-Z]+$")
+SIGNS = {"pm": "±", "times": "×", "leq": "≤", "geq": "≥", "neq": "≠"}
 LARGEST = 16 * 2**20
 """Bytes of a table file at most."""
 SUFFIXES = (".toml", ".csv", ".tsv", ".tex")
@@ -171,7 +172,7 @@ def plain(cell: str) -> tuple[str, bool]:
     bold = bool(re.search(r"\\(textbf|mathbf|bm|boldsymbol|bfseries|bf)\b|\*\*.+\*\*", cell))
     if not MARKUP.search(cell):  # a CSV's own text: underscores, backslashes and braces are its own
         return " ".join(cell.replace("**", "").split()), bold
-    cell = _unseen(cell).replace("\\\\", " ").replace("\\pm", "±")
+    cell = re.sub(r"\\(pm|times|leq|geq|neq)\b", lambda m: SIGNS[m[1]], _unseen(cell).replace("\\\\", " "))
     for mark, way in ARROWS.items():
         cell = cell.replace(mark, "↑" if way == "up" else "↓")
     words = {"textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textless": "<", "textgreater": ">", "textbar": "|"}

@@ -56,13 +56,17 @@ class Table:
     def _markdown(self) -> str:
         escape = _escape.markdown
         marks = {0: "{}", 1: "**{}**", 2: "<u>{}</u>"}
-        lines = [f"**{escape(self.title)}**", ""] if self.title else []
+
+        def marked(cell: Cell) -> str:
+            # stars beside white space, or around nothing, are stars
+            text = escape(cell.text).strip()
+            return marks[cell.rank].format(text) if text else ""
+
+        lines = [f"**{title}**", ""] if (title := escape(self.title).strip()) else []
         lines.append("| " + " | ".join(escape(c) for c in self.columns) + " |")
         lines.append("|" + "|".join([" --- "] + [" ---: "] * (len(self.columns) - 1)) + "|")
-        lines += [
-            "| " + " | ".join(marks[c.rank].format(escape(c.text)) + _escape.visible(c.note) for c in row) + " |" for row in self.rows
-        ]
-        return "\n".join([*lines, *([""] if self.footnotes else []), *(f"{escape(note)}  " for note in self.footnotes)])
+        lines += ["| " + " | ".join(marked(c) + _escape.visible(c.note) for c in row) + " |" for row in self.rows]
+        return "\n".join([*lines, *([""] if self.footnotes else []), *(f"{_escape.markdown_line(note)}  " for note in self.footnotes)])
 
     def _latex(self) -> str:
         escape = _escape.latex

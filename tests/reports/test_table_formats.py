@@ -159,10 +159,28 @@ def test_terminal_and_markdown_keep_their_lines(names: list[str]) -> None:
     for form in ("terminal", "markdown"):
         text = table.render(form)
         assert all(c == "\n" or unicodedata.category(c) not in ("Cc", "Cs", "Cf") for c in text)
-        before, after = {"terminal": (bool(names[0]) + 2, 0), "markdown": (2 * bool(names[0]) + 2, 1)}[form]
+        titled = bool(names[0] if form == "terminal" else names[0].strip())
+        before, after = {"terminal": (titled + 2, 0), "markdown": (2 * titled + 2, 1)}[form]
         assert len(text.split("\n")) == before + len(names) + after + len(names)
-    for line in table.render("markdown").split("\n")[2 * bool(names[0]) + 2 :][: len(names)]:
+    for line in table.render("markdown").split("\n")[2 * bool(names[0].strip()) + 2 :][: len(names)]:
         assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == 4
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(NAMES, min_size=1, max_size=4))
+@example(NASTY)
+def test_markdown_gives_every_name_back(names: list[str]) -> None:
+    """Read by markdown-it, a CommonMark parser; white space is folded, as browsers do."""
+    parser = (
+        pytest.importorskip("markdown_it", reason="markdown-it-py reads Markdown back")
+        .MarkdownIt("commonmark")
+        .enable(["table", "strikethrough"])
+    )
+    reader = Reader()
+    reader.feed(parser.render(table_of(names).render("markdown")))
+    expected = [part for name in names for part in (_escape.visible(name), _escape.visible(name), "1.50")]
+    assert [" ".join(cell.split()) for cell in reader.texts["td"]] == [" ".join(cell.split()) for cell in expected]
+    assert not {"script", "a", "img", "code", "em"} & {tag for tag, _, _ in reader.attributes}
 
 
 def test_ranks_notes_and_arrows_in_every_format() -> None:
