@@ -223,11 +223,12 @@ def psnr_overflow(paper: Paper) -> Iterator[Finding]:
             if ssim in named:
                 structure = {r.name: s for r, s in table.cells(named[ssim])}
                 hit = [name for name in inside if name in structure and 0 < structure[name].value < Decimal(str(TOLD_APART))]
-                for name in hit:
-                    level = 255 / 10 ** (float(inside[name].value) / 20)
-                    sums = f"{inside[name].text} dB is an error of {level:.1f} grey levels RMS, SSIM {structure[name].text} is not; {why}"
+                if hit:
+                    worst = min(hit, key=lambda name: structure[name].value)
+                    level = 255 / 10 ** (float(inside[worst].value) / 20)
+                    sums = f"{worst}: {inside[worst].text} dB is an error of {level:.1f} grey levels RMS, SSIM {structure[worst].text} is not; {why}"
                     what = "suspect overflow: PSNR is too high for its SSIM"
-                    yield said(paper, "psnr-overflow", table.id, name, named[psnr].name, what, sums, "warning")
+                    yield said(paper, "psnr-overflow", table.id, ", ".join(hit), named[psnr].name, what, sums, "warning")
             elif table.task == "pose" and len(inside) >= 4 and len(inside) == sum(1 for _ in table.cells(named[psnr])):
                 values = [p.value for p in inside.values()]
                 sums = f"all {len(values)} rows within {min(values)} to {max(values)} dB; {why}"

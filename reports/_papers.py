@@ -50,6 +50,7 @@ class Printed:
         return max(0, -int(self.value.as_tuple().exponent))
 
 
+@lru_cache(maxsize=1 << 16)
 def printed(text: str) -> Printed | None:
     """None for a dash or nothing. Raises ValueError for anything else that is no number."""
     if text in (DASH, UNPUBLISHED):

@@ -70,6 +70,7 @@ class Table:
 
     def _latex(self) -> str:
         escape = _escape.latex
+        layout = "l" + "r" * (len(self.columns) - 1) if len(self.columns) > 1 else "p{0.9\\linewidth}"
         marks = {0: "{}", 1: "\\textbf{{{}}}", 2: "\\underline{{{}}}"}
 
         def line(cells: Sequence[str]) -> str:
@@ -82,7 +83,7 @@ class Table:
         lines = ["% \\usepackage{booktabs,textcomp}", "\\begin{table}", "\\centering"]
         lines += [f"\\caption{{{escape(self.title)}}}"] if self.title else []
         lines += [
-            f"\\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}",
+            f"\\begin{{tabular}}{{{layout}}}",
             "\\toprule",
             line([escape(c) for c in self.columns]),
             "\\midrule",

@@ -50,7 +50,7 @@ def paper_tables(paper: _papers.Paper, only: Sequence[str], records: Sequence[Re
     else:
         made = [_beside.wide(paper, table) for table in chosen]
     if form not in FLAT:
-        about = [[Cell(note)] for note in [*paper.notes, *(f"claim: {claim.text}" for claim in paper.claim if claim.text)]]
+        about = [[Cell(note)] for note in [*paper.notes, *(f"the text says: {claim.text}" for claim in paper.claim if claim.text)]]
         made += [Table(f"{paper.title}: notes", ["what no table shows"], about)] if about else []
     return made
 

@@ -159,10 +159,10 @@ def test_terminal_and_markdown_keep_their_lines(names: list[str]) -> None:
     for form in ("terminal", "markdown"):
         text = table.render(form)
         assert all(c == "\n" or unicodedata.category(c) not in ("Cc", "Cs", "Cf") for c in text)
-        titled = bool(names[0] if form == "terminal" else names[0].strip())
+        titled = bool(names[0] if form == "terminal" else _escape.markdown(names[0]).strip())
         before, after = {"terminal": (titled + 2, 0), "markdown": (2 * titled + 2, 1)}[form]
         assert len(text.split("\n")) == before + len(names) + after + len(names)
-    for line in table.render("markdown").split("\n")[2 * bool(names[0].strip()) + 2 :][: len(names)]:
+    for line in table.render("markdown").split("\n")[2 * bool(_escape.markdown(names[0]).strip()) + 2 :][: len(names)]:
         assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == 4
 
 
