@@ -137,13 +137,16 @@ def method_of(row: Row, record: Record, named: Mapping[str, str]) -> str | None:
 def _measured(
     table: PaperTable, row: Row, column: Column, records: Sequence[Record], named: Mapping[str, str]
 ) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+    """(score, its full name, marks)."""
     for record in records:
         method = method_of(row, record, named)
+        # what a run was asked for beyond a protocol's own variants is none of that protocol's numbers
+        own = {p["id"]: p.get("variants", ()) for p in record.header["protocols"]}
         suite, split = str(record.header["suite"]["id"]), str(record.header["split"]["id"])
         for score in record.scores:
             name = f"{score['metric']}@{score['variant']}"
             if score["adapter"] == method and name in column.ours and score["value"] is not None:
-                same = score["protocol"] in table.follows
+                same = score["protocol"] in table.follows and name in own.get(score["protocol"], ())
                 marks = ("" if table.known == "code" else "r") if same else "x"
                 marks += "" if {suite, f"{suite}/{split}"} & set(table.suites) else "s"
                 marks += "i" if "incomplete" in score["flags"] else ""

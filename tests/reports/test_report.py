@@ -25,12 +25,14 @@ from tests.make import Said, call, environment, hvbench
 RULES: dict[str, dict[str, Any]] = {
     "plain-1": {
         "pooling": "clips",
+        "variants": ["psnr@float"],
         "frames": {"match": "covered", "coverage": 0.95, "minimum": 16, "first": None, "drop_reference": True},
         "size": {"to": "truth", "filter": "bicubic", "width": None, "height": None, "side": None},
         "time": {"rule": "equal"},
     },
     "small-1": {
         "pooling": "frames",
+        "variants": ["psnr@cap"],
         "frames": {"match": "common", "coverage": 0.0, "minimum": 1, "first": None, "drop_reference": False},
         "size": {"to": "fixed", "filter": "cv2-bilinear", "width": 256, "height": 256, "side": None},
         "time": {"rule": "ignore"},
@@ -142,6 +144,12 @@ def test_no_number_of_another_protocol_without_a_mark(tmp_path: Path, capfd: pyt
     assert "24.50 +0.70 [23.50, 25.50]" in known
     assert "[r]" not in known
     assert "30.25[x]" in known
+
+
+def test_an_extra_variant_under_the_right_protocol_is_another_number(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """psnr@cap is not among plain-1's variants."""
+    run = craft(tmp_path / "run", {("new", "plain-1", "psnr@cap"): 24.5}).path
+    assert "24.50[x]" in call(capfd, "report", "--paper", paper(tmp_path, "code"), run, "--as", "Ours_1=new").out
 
 
 def test_another_set_rehearsals_and_incomplete_rows_are_marked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -90,7 +90,7 @@ def unescaped(text: str) -> str:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4))
 @example(NASTY)
 def test_html_gives_every_name_back_and_nothing_else(names: list[str]) -> None:
@@ -108,7 +108,7 @@ def test_html_gives_every_name_back_and_nothing_else(names: list[str]) -> None:
     assert {name for _, name, _ in reader.attributes} <= {"class", "scope", "title", "data-value"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4))
 @example(NASTY)
 def test_csv_gives_every_name_back_to_the_character(names: list[str]) -> None:
@@ -119,7 +119,7 @@ def test_csv_gives_every_name_back_to_the_character(names: list[str]) -> None:
     assert rows[1:] == [[name, "" if name == "-" else name, "1.5"] for name in kept]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4))
 @example(NASTY)
 def test_json_gives_every_name_back(names: list[str]) -> None:
@@ -128,13 +128,13 @@ def test_json_gives_every_name_back(names: list[str]) -> None:
     assert data["footnotes"] == names
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(NAMES)
 def test_latex_escapes_undo(name: str) -> None:
     assert unescaped(_escape.latex(name)) == _escape.visible(name)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4))
 @example(NASTY)
 def test_latex_rows_are_lines_with_their_cells(names: list[str]) -> None:
@@ -150,7 +150,7 @@ def test_latex_rows_are_lines_with_their_cells(names: list[str]) -> None:
     assert [plain(row[0])[0] for row in grid[1:]] == [" ".join(_escape.visible(name).split()) for name in names]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4))
 @example(NASTY)
 def test_terminal_and_markdown_keep_their_lines(names: list[str]) -> None:
@@ -166,7 +166,7 @@ def test_terminal_and_markdown_keep_their_lines(names: list[str]) -> None:
         assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == 4
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4))
 @example(NASTY)
 def test_markdown_gives_every_name_back(names: list[str]) -> None:
