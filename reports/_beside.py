@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.errors import InputError
 from benchmark.record import Record
 from reports._papers import UNPUBLISHED, Column, Paper, PaperTable, Printed, Row
-from reports._table import Cell, Table, number
+from reports._table import Cell, Table, number, signed
 
 ARROW = {"up": " ↑", "down": " ↓", None: ""}
 SECOND_HAND = "2"
@@ -215,7 +215,7 @@ def _numbers(line: Line, note: str) -> list[Cell]:
     difference = Cell("-")
     if line.paper is not None:
         gap = float(Decimal(repr(value)) - line.paper.value)
-        difference = Cell(("+" if gap > 0 else "") + number(gap, decimals), note=note, value=gap)
+        difference = Cell(signed(gap, decimals), note=note, value=gap)
     low, high = score["ci_low"], score["ci_high"]
     return [measured, difference, Cell("-" if low is None else f"[{number(low, decimals)}, {number(high, decimals)}]")]
 

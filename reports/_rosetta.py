@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.record import Record
 from reports._beside import ARROW, head
 from reports._papers import Paper
-from reports._table import Cell, Table, number
+from reports._table import Cell, Table, number, signed
 
 Key = tuple[str, str]
 """(protocol, variant)."""
@@ -165,7 +165,7 @@ def _against(first: Key, key: Key, scores: Scores, some: Mapping[Key, Mapping[st
         return "", ""
     same_unit = some[first]["unit"] == some[key]["unit"]
     gap = median(b - a for a, b in both.values())
-    shift = ("+" if gap > 0 else "") + number(gap, some[first]["decimals"]) if same_unit else "other unit"
+    shift = signed(gap, some[first]["decimals"]) if same_unit else "other unit"
     pairs = list(combinations(both.values(), 2))
     turned = sum((a[0] - b[0]) * (a[1] - b[1]) < 0 for a, b in pairs)
     return shift, f"{turned} of {len(pairs)}" if pairs else ""

@@ -177,3 +177,9 @@ def banner(text: str, form: str) -> str:
 def number(value: float, decimals: int) -> str:
     """Fixed digits after the point; negative decimals = digits of scientific notation."""
     return f"{value:.{decimals}f}" if decimals >= 0 else f"{value:.{-decimals - 1}e}"
+
+
+def signed(value: float, decimals: int) -> str:
+    """With its sign, and none where it prints as zero."""
+    text = number(value, decimals)
+    return text.removeprefix("-") if float(text) == 0 else "+" + text if value > 0 else text
