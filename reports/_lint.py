@@ -60,11 +60,13 @@ def said(paper: Paper, rule: str, table: str, row: str, column: str, what: str, 
 
 def columns_swapped(paper: Paper) -> Iterator[Finding]:
     """A row that stands in two tables of a paper with the same values in other columns."""
+    values = {t.id: [(row, {p.value for c in t.columns if (p := t.number(row, c))}) for row in t.rows] for t in paper.table}
     for one, two in combinations(paper.table, 2):
         heads = [c.name for c in one.columns if c.name in {d.name for d in two.columns}]
-        for first in one.rows:
-            for second in two.rows:
-                yield from _swapped(paper, one, first, two, second, heads)
+        for first, mine in values[one.id]:
+            for second, others in values[two.id]:
+                if len(mine & others) > 1:  # what changes places is at least two values
+                    yield from _swapped(paper, one, first, two, second, heads)
 
 
 def _swapped(paper: Paper, one: PaperTable, first: Row, two: PaperTable, second: Row, heads: Sequence[str]) -> Iterator[Finding]:
