@@ -16,7 +16,7 @@ from benchmark import statistics
 from benchmark.errors import InputError
 from benchmark.record import Record, load
 from benchmark.registry import Verb
-from reports._table import Cell, Table, number
+from reports._table import FORMATS, Cell, Table, number
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="M@V=X",
         help="equivalence margin: `same` when the interval of the difference lies within +-X",
     )
-    parser.add_argument("--format", choices=["terminal", "markdown", "csv", "json"], default="terminal")
+    parser.add_argument("--format", choices=FORMATS, default="terminal")
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from benchmark import statistics
 from benchmark.record import Record, load
 from benchmark.registry import Verb
-from reports._table import Cell, Table, number
+from reports._table import FORMATS, Cell, Table, number
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 """(method, variant) -> row of scores.json."""
@@ -164,7 +164,7 @@ def clip_table(record: Record, protocol: str) -> Table:
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="a run directory")
     parser.add_argument("--protocol", action="append", default=[], metavar="NAME")
-    parser.add_argument("--format", choices=["terminal", "markdown", "csv", "json"], default="terminal")
+    parser.add_argument("--format", choices=FORMATS, default="terminal")
     parser.add_argument("--clips", action="store_true", help="every clip's value too")
 
 

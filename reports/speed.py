@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmark import statistics
 from benchmark.registry import Verb
 from reports._profile import PARTS, Line, Panel, Profile, fits, lines, panels, read
-from reports._table import Cell, Table, number
+from reports._table import FORMATS, Cell, Table, banner, number
 
 REHEARSAL = "rehearsal: rows marked [r] are tiny networks with random weights; their seconds say nothing of the published ones"
 NOISE = {"overlap": "[~]", "few": "[?]", "": ""}
@@ -204,7 +204,7 @@ def _panel_name(panel: Panel, shown: Sequence[Panel]) -> str:
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="a run directory with a profile.json")
     parser.add_argument("--against", metavar="NAME", help="the row to compare with (default: each generator's row of the largest NFE)")
-    parser.add_argument("--format", choices=["terminal", "markdown", "csv", "json"], default="terminal")
+    parser.add_argument("--format", choices=FORMATS, default="terminal")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write speed.svg, quality.svg and both as .png here")
 
 
@@ -218,7 +218,7 @@ def _run(arguments: argparse.Namespace) -> int:
     elif form == "csv":
         print(flat(whole, profile, found, drawn).render(form))
     else:
-        blocks = [f"*** {REHEARSAL} ***" if form == "terminal" else f"**{REHEARSAL}**"] if any(line.rehearsal for line in found) else []
+        blocks = [banner(REHEARSAL, form)] if any(line.rehearsal for line in found) else []
         straight = lines_table(profile, drawn)
         if not straight.rows:
             whole = replace(whole, footnotes=[*whole.footnotes, *straight.footnotes])

@@ -256,7 +256,7 @@ def test_markdown_escapes_bars(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     rows = [line.replace("\\|", "") for line in out.splitlines() if line.startswith("|")]
     # The heading, the rule, two rows; then those of the line.
     assert [row.count("|") for row in rows] == [16] * 4 + [7] * 3
-    assert 'a<b>&"$x$"\\|---10' in out
+    assert 'a&lt;b&gt;&amp;"\\$x\\$"\\|---10' in out
 
 
 CURVES: Scores = {

@@ -1,0 +1,139 @@
+"""Papers' tables, alone or beside measured numbers; the same clips under every protocol; and what is wrong inside published tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.errors import InputError
+from benchmark.record import Record, load
+from benchmark.registry import Verb
+from reports import _beside, _findings, _papers, _rosetta
+from reports._lint import lint
+from reports._read_tables import read
+from reports._table import FORMATS, Cell, Table
+
+FOUND = 4
+"""Exit code of the linter when it found something."""
+FLAT = ("csv", "json")
+
+
+def papers_table() -> Table:
+    """What is shipped."""
+    rows = []
+    for name in _papers.known():
+        paper = _papers.find(name)
+        values = sum(1 for t in paper.table for c in t.columns for _ in t.cells(c))
+        hand = (
+            "second-hand"
+            if paper.table and all(t.second_hand for t in paper.table)
+            else "from the paper"
+            if paper.table
+            else "no table published"
+        )
+        ids = "; ".join(t.id for t in paper.table) or "-"
+        counts = [Cell(str(n), value=float(n)) for n in (values, len(paper.claim))]
+        rows.append([Cell(name), Cell(paper.title), Cell(ids), *counts, Cell(hand)])
+    return Table("papers", ["paper", "title", "tables", "values", "claims", "numbers"], rows, ["next: hvbench report --paper ipa"])
+
+
+def paper_tables(paper: _papers.Paper, only: Sequence[str], records: Sequence[Record], named: dict[str, str], form: str) -> list[Table]:
+    """The paper's tables in a form that fits the format. Raises InputError for a table it has not."""
+    chosen = [paper.find(name) for name in only] if only else list(paper.table)
+    _beside.check_names(paper, records, named)
+    if records:
+        made = [_beside.flat(paper, chosen, records, named)] if form in FLAT else [_beside.beside(paper, t, records, named) for t in chosen]
+    elif form in FLAT:
+        made = [_beside.long(paper, chosen)]
+    else:
+        made = [_beside.wide(paper, table) for table in chosen]
+    if form not in FLAT:
+        about = [[Cell(note)] for note in [*paper.notes, *(f"the text says: {claim.text}" for claim in paper.claim if claim.text)]]
+        made += [Table(f"{paper.title}: notes", ["what no table shows"], about)] if about else []
+    return made
+
+
+def _finished(paths: Sequence[Path]) -> list[Record]:
+    records = [load(path) for path in paths]
+    for record in records:
+        if not record.scores:
+            hint = f"hvbench resume {record.path}"
+            raise InputError("the run is not finished", code="unfinished", path=record.path, found=f"status {record.status}", hint=hint)
+    return records
+
+
+def _names(words: Sequence[str]) -> dict[str, str]:
+    named = {}
+    for word in words:
+        row, equals, method = word.rpartition("=")
+        if not equals or not row or not method:
+            raise InputError("--as takes PAPERROW=METHOD", code="usage", found=word)
+        named[row] = method
+    return named
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="run directories, whose numbers stand beside the paper's")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--protocols", action="store_true", help="the same clips under every protocol of RUN, and what moved the number")
+    what.add_argument(
+        "--lint",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="what is wrong inside tables (.csv, .tsv, .tex, .toml; default: the shipped papers); exit code 4 when something is",
+    )
+    parser.add_argument("--paper", action="append", default=[], metavar="NAME", help="a shipped paper or a .toml file of one")
+    parser.add_argument("--table", action="append", default=[], metavar="ID", help="of the paper: this table only")
+    parser.add_argument(
+        "--as", action="append", default=[], dest="named", metavar="PAPERROW=METHOD", help="which method of RUN is which row"
+    )
+    parser.add_argument("--clips", type=int, metavar="N", help="--lint: clips behind each value of a .csv or .tex")
+    parser.add_argument("--frames", type=int, metavar="N", help="--lint: frames of each clip")
+    parser.add_argument("--format", choices=FORMATS, default="terminal")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    form = str(arguments.format)
+    if arguments.lint is not None:
+        return _lint(arguments, form)
+    papers = [_papers.find(name) for name in arguments.paper]
+    records = _finished(arguments.runs)
+    if arguments.protocols:
+        if not records:
+            raise InputError("--protocols needs a RUN", code="usage", hint="hvbench report --protocols runs/NAME")
+        shown = [_rosetta.flat(records)] if form in FLAT else [t for record in records for t in _rosetta.tables(record, papers)]
+    elif papers:
+        named = _names(arguments.named)
+        shown = [table for paper in papers for table in paper_tables(paper, arguments.table, records, named, form)]
+    elif records:
+        raise InputError(
+            "a RUN stands beside a paper", code="usage", expected="--paper NAME, or --protocols", hint=f"hvbench show {arguments.runs[0]}"
+        )
+    else:
+        shown = [papers_table()]
+    blocks = [table.render(form, colour=form == "terminal" and sys.stdout.isatty()) for table in shown]
+    print(f"[{', '.join(blocks)}]" if form == "json" and len(blocks) > 1 else "\n\n".join(blocks))
+    return 0
+
+
+def _lint(arguments: argparse.Namespace, form: str) -> int:
+    if arguments.runs or arguments.paper:
+        raise InputError("--lint takes files", code="usage", hint="hvbench report --lint FILE")
+    for name in ("clips", "frames"):
+        if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
+            raise InputError(f"--{name} takes a number above 0", code="usage", found=str(getattr(arguments, name)))
+    files = arguments.lint or list(_papers.known().values())
+    found = [finding for path in files for finding in lint(read(path, arguments.clips, arguments.frames))]
+    print(_findings.to_text(found, len(files)) if form == "terminal" else _findings.table(found).render(form))
+    return FOUND if found else 0
+
+
+VERB = Verb(
+    name="report",
+    summary="papers' tables beside measured numbers, protocols side by side, a linter for tables",
+    configure=_configure,
+    run=_run,
+)
