@@ -101,10 +101,10 @@ def judge(record: Record, baseline: Baseline) -> tuple[list[Finding], list[str]]
     known = {key(entry) for entry in entries}
     new = [" : ".join((at[1], at[0], at[2])) for at, row in rows.items() if at not in known and row["value"] is not None]
     notes = [f"not in the baseline, not judged: {', '.join(new)}"] if new else []
-    return _adjusted(findings, baseline.alpha), notes
+    return settle(findings, baseline.alpha), notes
 
 
-def _adjusted(findings: list[Finding], alpha: float) -> list[Finding]:
+def settle(findings: list[Finding], alpha: float) -> list[Finding]:
     """Holm over the questions that could have an answer, then verdicts."""
     asked = [i for i, f in enumerate(findings) if f.p is not None and f.directed and (f.smallest_p is None or f.smallest_p <= alpha)]
     adjusted = dict(zip(asked, statistics.holm([findings[i].p or 0.0 for i in asked]), strict=True)) if asked else {}
