@@ -17,7 +17,7 @@ import numpy as np
 from benchmark import statistics
 from benchmark.errors import InputError
 from benchmark.record import Record
-from reports._baseline import Baseline, case_meaning, key, meaning
+from reports._baseline import Baseline, case_meanings, key, meaning
 from reports._pairs import deleted, replicate, set_comparison
 from reports._profile import FILE as PROFILE
 from reports._profile import Profile, read
@@ -164,7 +164,7 @@ def _quality(record: Record, baseline: Baseline, entry: Mapping[str, Any], row: 
     if record.header["spec"].get("seeds") != baseline.section.get("seeds"):
         notes.append(f"seeds: baseline {baseline.section.get('seeds')}, run {record.header['spec'].get('seeds')}")
     found = replace(found, notes=tuple(notes))
-    cases = {case["id"]: case_meaning(case) for case in record.header["spec"]["cases"]}
+    cases = case_meanings(record)
     theirs_cases: Mapping[str, str] = baseline.section["cases"]
     margin = entry["tolerance"] or None
     if "replicates" in entry:

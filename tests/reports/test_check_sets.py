@@ -3,6 +3,8 @@ the paired t test."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,14 +49,22 @@ def with_sets(plain: Path, path: Path, values: dict[str, np.ndarray], clips: Seq
     for method, numbers in values.items():
         kept = [([], float(numbers.mean())), *(([i], float(np.delete(numbers, i).mean())) for i in range(len(clips)))]
         data["replicates"].append(
-            {"adapter": method, "protocol": "strict-1", "metric": "fvd", "variant": "i3d16", "clips": list(clips), "values": kept, "bias": None}
+            {
+                "adapter": method,
+                "protocol": "strict-1",
+                "metric": "fvd",
+                "variant": "i3d16",
+                "clips": list(clips),
+                "values": kept,
+                "bias": None,
+            }
         )
     (path / "scores.json").write_text(to_text(data), encoding="utf-8")
     return load(path)
 
 
 def three(change: np.ndarray | float = 0.0) -> dict[str, np.ndarray]:
-    return {"a": BASE + change, "b": BASE + 5, "c": BASE + np.resize([2.0, -2.1], 8)}
+    return {"a": BASE + change, "b": BASE + 5 + np.resize([0.1, -0.1], 8), "c": BASE + np.resize([2.0, -2.1], 8)}
 
 
 def judged(base: Path, record: Record) -> dict[str, Finding]:
@@ -85,10 +95,10 @@ def test_the_default_tolerance_of_a_set_metric(plain: Path, tmp_path: Path) -> N
 def test_a_set_of_other_clips_is_not_compared(plain: Path, tmp_path: Path) -> None:
     base = tmp_path / "base.json"
     update(base, with_sets(plain, tmp_path / "before", three()), "first", "2026-01-01T00:00:00Z")
-    record = with_sets(plain, tmp_path / "fewer", {"a": BASE[:7], "b": BASE + 5, "c": three()["c"]})
-    (tmp_path / "fewer" / "scores.json").write_text(
-        (tmp_path / "fewer" / "scores.json").read_text(encoding="utf-8").replace('"c7"', '"c8"', 1), encoding="utf-8"
-    )
+    record = with_sets(plain, tmp_path / "fewer", three())
+    data = json.loads((record.path / "scores.json").read_text(encoding="utf-8"))
+    data["replicates"][0]["clips"] = [*CASES[:7], "c8"]
+    (record.path / "scores.json").write_text(to_text(data), encoding="utf-8")
     found = judged(base, load(record.path))
     assert {method: f.verdict for method, f in found.items()} == {"a": "cannot tell", "b": "same", "c": "same"}
     assert "not the same clips" in found["a"].reason
@@ -108,8 +118,7 @@ def test_compare_says_what_clips_can_find(plain: Path, capfd: pytest.CaptureFixt
     """Eight clips can: a number in the column; with methods left away the next command is named."""
     said = call(capfd, "compare", plain, "--of", "a", "--over", "b", "--format", "json")
     assert said.code == 0
-    shown = call(capfd, "compare", plain, "--of", "a", "--over", "b", "--format", "csv").out.splitlines()
-    row = dict(zip(shown[0].split(","), shown[1].split(","), strict=False))
+    row = next(csv.DictReader(io.StringIO(call(capfd, "compare", plain, "--of", "a", "--over", "b", "--format", "csv").out)))
     assert 0 < float(row["can find"]) < abs(float(row["difference"]))
     said = call(capfd, "compare", plain, "--of", "a")
     assert said.code == 2

@@ -44,8 +44,16 @@ def test_actions_are_pinned_and_nothing_is_secret(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_commands_are_ours(path: Path) -> None:
     """Every `hvbench run` and `hvbench check` line goes through the real parser, variables by their defaults."""
-    said = {"$SUITE": "hand-bench-embedded", "$METHOD": "--adapter reencode", "$METRICS": "--protocol hands-1", "$BASELINE": "b.json", "$FAIL_ON": "worse"}
-    lines = [line for step in steps(path) for line in str(step.get("run", "")).splitlines() if line.startswith(("hvbench run", "hvbench check"))]
+    said = {
+        "$SUITE": "hand-bench-embedded",
+        "$METHOD": "--adapter reencode",
+        "$METRICS": "--protocol hands-1",
+        "$BASELINE": "b.json",
+        "$FAIL_ON": "worse",
+    }
+    lines = [
+        line for step in steps(path) for line in str(step.get("run", "")).splitlines() if line.startswith(("hvbench run", "hvbench check"))
+    ]
     assert len(lines) == 2
     for line in lines:
         for name, value in said.items():
