@@ -18,20 +18,28 @@ from benchmark.statistics.comparisons import (
 )
 from benchmark.statistics.frechet import frechet_distance, frechet_from_moments, kid
 from benchmark.statistics.intervals import COVERAGE, Interval, SampleBias, Statistic, coverage, jackknife, small_sample_bias, t_interval
+from benchmark.statistics.power import Detectable, clips_needed, detectable, smallest_p
+from benchmark.statistics.ranking import Rank, ranks
+from benchmark.statistics.slowdown import Ratio, slowdown
 from benchmark.statistics.speed import Fit, Times, fit, knee, speed_up, steps_of, times
 from benchmark.statistics.student import detectable_difference, t_quantile, t_tail
 
 __all__ = [
     "COVERAGE",
     "Comparison",
+    "Detectable",
     "Fit",
     "Interval",
     "Judged",
+    "Rank",
+    "Ratio",
     "SampleBias",
     "SignFlip",
     "Statistic",
     "Times",
+    "clips_needed",
     "coverage",
+    "detectable",
     "detectable_difference",
     "family",
     "fit",
@@ -43,8 +51,11 @@ __all__ = [
     "kid",
     "knee",
     "paired",
+    "ranks",
     "sign_flip",
+    "slowdown",
     "small_sample_bias",
+    "smallest_p",
     "speed_up",
     "steps_of",
     "t_interval",
