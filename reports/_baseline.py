@@ -121,7 +121,8 @@ def make(record: Record, date: str, kept: Mapping[tuple[str, str, str], float], 
         else:
             entry["clips"] = clips
         entries.append(entry)
-    if not entries:
+    timed = (record.path / PROFILE).exists()
+    if not entries and not timed:
         raise InputError(
             "nothing to hold others against", code="unscored", path=record.path, found="no score", expected="one or more of the variants"
         )
@@ -134,7 +135,7 @@ def make(record: Record, date: str, kept: Mapping[tuple[str, str, str], float], 
         "cases": case_meanings(record),
         "entries": entries,
     }
-    if (record.path / PROFILE).exists():
+    if timed:
         section["speed"] = speed_section(read(record.path), kept)
     return section
 

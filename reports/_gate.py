@@ -127,13 +127,12 @@ def _verdict(finding: Finding, p: float | None, alpha: float) -> Finding:
         if not f.directed:
             reason = f"not known to be inside the tolerance (p alone {f.p:.3g}), and neither direction is better"
     if verdict.startswith("cannot tell"):
-        floor = f.smallest_p is not None and f.smallest_p > alpha
-        what = "runs" if f.is_speed else "clips"
-        reason = reason or (
-            f"{f.n} {what}: the smallest p they can give is {f.smallest_p:.3g}"
-            if floor
-            else f"{f.n} {what}: neither apart nor within the tolerance"
-        )
+        what = f"{f.n} {'runs' if f.is_speed else 'clips'}"
+        if f.smallest_p is not None and f.smallest_p > alpha:
+            reason = reason or f"{what}: the smallest p they can give is {f.smallest_p:.3g}"
+        elif f.p is not None and p is not None and f.p <= alpha < p:
+            reason = reason or f"{what}: p {f.p:.3g} alone is {p:.3g} among all that is asked"
+        reason = reason or f"{what}: neither apart nor within the tolerance"
         verdict = "cannot tell"
     else:
         reason = ""

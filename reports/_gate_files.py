@@ -11,7 +11,9 @@ from reports._gate import VERDICTS, Finding
 from reports._table import Cell, Table, number
 
 COLUMNS = ("number", "run", "baseline", "difference", "interval", "tolerance", "p", "adjusted", "n", "verdict")
-ERROR_RATE = "where nothing changed, `worse` is said of any of them in at most {alpha:g} of the runs (Holm over {asked} questions; sign flip over clips)"
+ERROR_RATE = (
+    "where nothing changed, `worse` is said of any of them in at most {alpha:g} of the runs (Holm over {asked}; sign flip over clips)"
+)
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
 
@@ -24,8 +26,9 @@ def summary(findings: Sequence[Finding]) -> str:
 
 def foot(findings: Sequence[Finding], alpha: float) -> list[str]:
     """What the verdicts mean."""
+    asked = sum(finding.adjusted is not None for finding in findings)
     said = [
-        ERROR_RATE.format(alpha=alpha, asked=sum(finding.adjusted is not None for finding in findings)),
+        ERROR_RATE.format(alpha=alpha, asked=f"{asked} question{'' if asked == 1 else 's'}"),
         "`same`: the whole interval (nominal 95 %) of the difference lies within +- tolerance; a large p alone is never `same`",
     ]
     if any(finding.is_speed for finding in findings):

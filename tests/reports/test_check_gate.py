@@ -290,6 +290,22 @@ def test_speed_goes_through_the_same_gate(made: Path, tmp_path: Path, capfd: pyt
     assert "the run has no profile" in said.out
 
 
+def test_seconds_alone_are_a_baseline(made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A profile without scores, as `hvbench profile` writes it unless it is asked for quality."""
+    bare = shutil.copytree(made / "run-before", tmp_path / "bare")
+    data = json.loads((bare / "scores.json").read_text(encoding="utf-8"))
+    (bare / "scores.json").write_text(to_text({**data, "scores": [], "replicates": []}), encoding="utf-8")
+    base = tmp_path / "base.json"
+    said = call(capfd, "check", bare, "--update", "--baseline", base, "--reason", "nothing")
+    assert said.code == 2
+    assert "nothing to hold others against" in said.err
+    profile(bare, 1.0)
+    assert call(capfd, "check", bare, "--update", "--baseline", base, "--reason", "timed").code == 0
+    profile(bare, 2.0)
+    said, found = check(capfd, bare, base)
+    assert (said.code, found) == (4, {"seconds": "worse"})
+
+
 def profile(run: Path, factor: float, cpu: str = "X") -> None:
     """One row: two clips of 1 and 4 s, six runs each, 1 % apart."""
     rng = np.random.default_rng(int(100 * factor))
