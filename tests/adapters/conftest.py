@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -10,17 +9,10 @@ import pytest
 from benchmark import machine
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, "THREADS", 1)
-        patch.setenv("OMP_NUM_THREADS", "1")
         machine.settle_torch()
         yield
-    if "torch" in sys.modules:
-        machine.settle_torch()
-
-
-@pytest.fixture(autouse=True)
-def _still_one_thread() -> None:
     machine.settle_torch()
