@@ -47,6 +47,7 @@ def through(extractor: Extractor, network: Forward, frames: NDArray[Any]) -> NDA
     return np.concatenate(rows).astype(np.float64)
 
 
+@pytest.mark.slow
 def test_onnxruntime_is_as_near_to_float64_as_torch(inception: tuple[Extractor, Forward, Forward]) -> None:
     """The same function of tensors in float64 is the judge: onnxruntime's rounding is no worse than twice torch's own, and FID moves by less than
     1e-5 of itself. The deviation a run states is that of the two float32 results from each other."""
@@ -84,6 +85,7 @@ def test_the_graph_is_exported_once(inception: tuple[Extractor, Forward, Forward
     assert backends.behind(exact, replace(extractor, version=2), "seeded-1", ONNX, other.folder) != again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ["i3d-16", "resnet3d-16"])
 def test_video_networks_export(id: str, tmp_path: Path) -> None:
     """Features by formula agree within 1e-4 of the largest."""

@@ -41,6 +41,7 @@ def test_pose_finds_the_dancers(models: Path, drawn: Path) -> None:
     assert np.mean(found) >= 0.9
 
 
+@pytest.mark.slow
 def test_the_mesh_finds_the_speakers(models: Path) -> None:
     """In at least 90 % of frontal faces: sure by half, and the mesh's 468 points lie around the face's own (middle within a quarter of its width)."""
     from suites.networks._mediapipe import Faces
@@ -60,6 +61,7 @@ def test_the_mesh_finds_the_speakers(models: Path) -> None:
     assert np.mean(found) >= 0.9
 
 
+@pytest.mark.slow
 def test_hands_are_found_and_their_joints_agree(models: Path) -> None:
     """At least 60 % of the hands of which half the joints are seen; the mean distance of 21 landmarks from the exact joints is below 15 % of the box."""
     from suites.networks._mediapipe import Detector, Hand, palm_square
