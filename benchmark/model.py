@@ -192,6 +192,15 @@ class Forward(Interface):
         """Run one batch."""
 
 
+@dataclass(frozen=True)
+class Marks:
+    """What a page may draw of an extractor's rows. points: (n, d) rows -> (n, k, 2) x, y in pixels of the compared picture, NaN where nothing was found.
+    lines: pairs of points to be joined."""
+
+    points: Callable[[NDArray[Any]], NDArray[np.float64]]
+    lines: tuple[tuple[int, int], ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Extractor:
     """A feature network and everything that decides its bits.
@@ -231,6 +240,7 @@ class Extractor:
     exact: bool = False
     sound: Literal["", "clip", "case"] = ""
     store: bool = True
+    marks: Marks | None = None
 
     @property
     def files(self) -> tuple[str, ...]:

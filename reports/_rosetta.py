@@ -37,7 +37,7 @@ def flat(records: Sequence[Record]) -> Table:
                 shift, turned = _against(keys[0], key, scores, _first(keys, scores)) if key != keys[0] else ("", "")
                 numbers = [Cell("-") if score[n] is None else Cell("", value=float(score[n])) for n in ("value", "ci_low", "ci_high")]
                 against = f"{keys[0][0]}:{keys[0][1]}"
-                words = [score["unit"], *_said(protocols[key[0]]).values(), against, shift, turned, "; ".join(score["flags"])]
+                words = [score["unit"], *rules_in_words(protocols[key[0]]).values(), against, shift, turned, "; ".join(score["flags"])]
                 clips = Cell(str(score["n_clips"]), value=float(score["n_clips"]))
                 rows.append([*map(Cell, (_title(record), method, metric, *key)), *numbers, clips, *map(Cell, words)])
     heads = ["set", "method", "metric", "protocol", "variant", "value", "low", "high", "clips", "unit", "frames", "size", "time", "pooling"]
@@ -132,7 +132,7 @@ def _rules(record: Record, metric: str, keys: Sequence[Key], scores: Scores) -> 
     base: list[str] = []
     for key in keys:
         protocol, variant = key
-        rules = _said(protocols[protocol])
+        rules = rules_in_words(protocols[protocol])
         words = [rules["frames"], rules["size"], rules["time"], rules["pooling"], variant]
         shown = words if not base else [word if word != other else "=" for word, other in zip(words, base, strict=True)]
         shift, turned = ("", "") if not base else _against(keys[0], key, scores, some)
@@ -171,7 +171,7 @@ def _against(first: Key, key: Key, scores: Scores, some: Mapping[Key, Mapping[st
     return shift, f"{turned} of {len(pairs)}" if pairs else ""
 
 
-def _said(protocol: Mapping[str, Any]) -> dict[str, str]:
+def rules_in_words(protocol: Mapping[str, Any]) -> dict[str, str]:
     """A protocol's rules in a few words, as the record has them."""
     frames, size, time = (protocol.get(key) or {} for key in ("frames", "size", "time"))
     words = [f"{100 * frames['coverage']:g} % covered" if frames.get("coverage") else str(frames.get("match", "?"))]

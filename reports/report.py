@@ -64,6 +64,22 @@ def _finished(paths: Sequence[Path]) -> list[Record]:
     return records
 
 
+def _those_finished(paths: Sequence[Path]) -> tuple[list[Record], list[str]]:
+    """Records that can be shown, and why others cannot (told on stderr too). Raises InputError where none can."""
+    records, left_out = [], []
+    for path in paths:
+        try:
+            records += _finished([path])
+        except InputError as error:
+            if len(paths) == 1:
+                raise
+            left_out.append(str(error))
+            print(f"hvbench report: left out: {error}", file=sys.stderr)
+    if not records:
+        raise InputError("no record can be shown", code="damaged", found=f"{len(paths)} broken", hint="hvbench validate RUN")
+    return records, left_out
+
+
 def _names(words: Sequence[str]) -> dict[str, str]:
     named = {}
     for word in words:
@@ -85,6 +101,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what is wrong inside tables (.csv, .tsv, .tex, .toml; default: the shipped papers); exit code 4 when something is",
     )
+    what.add_argument("--html", action="store_true", help="a page of RUN... to look at: tables, pictures, every clip side by side")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="--html: where the page goes (default: page below RUN; of several runs: page)"
+    )
+    parser.add_argument("--videos", type=int, default=40, metavar="N", help="--html: clips of a run that get a video (default 40)")
     parser.add_argument("--paper", action="append", default=[], metavar="NAME", help="a shipped paper or a .toml file of one")
     parser.add_argument("--table", action="append", default=[], metavar="ID", help="of the paper: this table only")
     parser.add_argument(
@@ -99,6 +120,8 @@ def _run(arguments: argparse.Namespace) -> int:
     form = str(arguments.format)
     if arguments.lint is not None:
         return _lint(arguments, form)
+    if arguments.html:
+        return _page(arguments)
     papers = [_papers.find(name) for name in arguments.paper]
     records = _finished(arguments.runs)
     if arguments.protocols:
@@ -117,6 +140,27 @@ def _run(arguments: argparse.Namespace) -> int:
     blocks = [table.render(form, colour=form == "terminal" and sys.stdout.isatty()) for table in shown]
     print(f"[{', '.join(blocks)}]" if form == "json" and len(blocks) > 1 else "\n\n".join(blocks))
     return 0
+
+
+def _page(arguments: argparse.Namespace) -> int:
+    from reports._page import build
+
+    if not arguments.runs:
+        raise InputError("--html needs a RUN", code="usage", hint="hvbench report --html runs/NAME")
+    if arguments.videos < 0:
+        raise InputError("--videos takes 0 or more", code="usage", found=str(arguments.videos))
+    records, left_out = _those_finished(arguments.runs)
+    folder = arguments.out or (records[0].path / "page" if len(arguments.runs) == 1 else Path("page"))
+    terminal = sys.stderr.isatty()
+    build(
+        records,
+        folder,
+        left_out=left_out,
+        videos=arguments.videos,
+        tell=(lambda text: print(text, file=sys.stderr)) if terminal else lambda _: None,
+    )
+    print(f"written: {folder / 'index.html'}")
+    return 2 if left_out else 0
 
 
 def _lint(arguments: argparse.Namespace, form: str) -> int:

@@ -1,0 +1,202 @@
+"""One clip of a page: a common time for all methods, their frames in step as one video, every metric's curve over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import InputError, Unscored
+from benchmark.media import HashCache
+from benchmark.mosaic import Strip, write_mosaic, write_sound
+from benchmark.paths import cache_dir
+from reports import _escape
+from reports._page_data import Key, Run, Series, packed, rate
+
+TRUTH = "truth"
+LONGEST = 60
+"""Seconds of a clip that are shown at most."""
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass
+class Clock:
+    """The steps of a clip. fps: steps a second. steps: how many. first: number of the truth's frame (the output's own, where there is no truth) at step 0.
+    paired: is there a truth? shown: {method or `truth`: (steps,) number of its frame at each step, -1 = none}."""
+
+    fps: Fraction
+    steps: int
+    first: int
+    paired: bool
+    shown: dict[str, Numbers] = field(default_factory=dict)
+
+    def at(self, found: Series, entry: Mapping[str, Any]) -> NDArray[np.float64]:
+        """(n,) steps at which a curve's points lie."""
+        if self.paired:
+            return found.frames.astype(np.float64) - self.first
+        return found.generated.astype(np.float64) * float(self.fps / rate(entry["generated"]))
+
+
+def pairing(entry: Mapping[str, Any], view: str, by: Mapping[Key, Series], method: str) -> tuple[Numbers, Numbers] | None:
+    """(numbers of the truth's frames, numbers of the output's), as they were compared; None where neither curves nor ends tell."""
+    for (adapter, of, _), found in by.items():
+        if adapter == method and of == view:
+            return found.frames.astype(np.int64), found.generated.astype(np.int64)
+    said = entry.get("views", {}).get(view, {}).get("pairing")
+    if said and all(said[side][1] - said[side][0] + 1 == said["frames"] for side in ("truth", "generated")):
+        return tuple(np.arange(said[side][0], said[side][1] + 1) for side in ("truth", "generated"))  # type: ignore[return-value]
+    return None
+
+
+def clock(run: Run, case: str, by: Mapping[Key, Series]) -> Clock | None:
+    """The common time of a clip's methods; None where no method has a frame that was compared."""
+    units = {m: e for m in run.methods if (e := run.units.get((m, case))) and e["status"] == "scored" and "generated" in e}
+    if not units:
+        return None
+    truth = next((e["truth"] for e in units.values() if "truth" in e), None)
+    if truth is not None:
+        views = list(dict.fromkeys(c.view for c in run.columns)) or list(run.record.header["plan"]["views"])
+        pairs = {m: found for m, e in units.items() for v in views[:1] if (found := pairing(e, v, by, m))}
+        for m, e in units.items():
+            # a clip that the first view refuses may be compared under another
+            for v in views[1:]:
+                if m not in pairs and (found := pairing(e, v, by, m)):
+                    pairs[m] = found
+        if not pairs:
+            return None
+        first, last = min(int(t[0]) for t, _ in pairs.values()), max(int(t[-1]) for t, _ in pairs.values())
+        steps = min(last - first + 1, ceil(LONGEST * rate(truth)))
+        made = Clock(rate(truth), steps, first, True, {TRUTH: np.arange(first, first + steps)})
+        for m, (t, g) in pairs.items():
+            shown = np.full(steps, -1)
+            inside = t - first < steps
+            shown[(t - first)[inside]] = g[inside]
+            made.shown[m] = shown
+        return made
+    fps = max(rate(e["generated"]) for e in units.values())
+    steps = max(ceil(e["generated"]["frames"] * fps / rate(e["generated"])) for e in units.values())
+    made = Clock(fps, min(steps, ceil(LONGEST * fps)), 0, False)
+    for m, e in units.items():
+        frames = np.arange(made.steps) * float(rate(e["generated"]) / fps) + 1e-6
+        made.shown[m] = np.where(frames < e["generated"]["frames"], np.floor(frames), -1).astype(np.int64)
+    return made
+
+
+def media(run: Run, case: str, time: Clock, folder: Path, side: int) -> dict[str, Any]:
+    """Write the clip's video and sounds below `folder`: {"video", "tiles", "sounds", "notes"}. A clip that is gone or has changed is left out, and a note
+    says so."""
+    stem = f"media/{run.number}/{run.shard(case).rsplit('/', 1)[-1].removesuffix('.js')}"
+    notes: list[str] = []
+    strips: dict[str, Strip] = {}
+    for name, frames in time.shown.items():
+        entry = (
+            next((e for m in run.methods if (e := run.units.get((m, case))) and "truth" in e), {})
+            if name == TRUTH
+            else run.units[name, case]
+        )
+        facts = entry["truth" if name == TRUTH else "generated"]
+        strip = _strip(run, name, facts, frames, notes)
+        if strip is not None:
+            strips[name] = strip
+    made: dict[str, Any] = {"video": None, "tiles": [], "sounds": {}, "notes": notes}
+    if not strips:
+        return made
+    try:
+        boxes = write_mosaic(list(strips.values()), folder / f"{stem}.mp4", time.fps, side)
+    except InputError as error:
+        notes.append(_escape.visible(f"no video: {error.what}"))
+        return made
+    made["video"] = f"{stem}.mp4"
+    made["tiles"] = [{"name": _escape.visible(name), "box": list(box)} for name, box in zip(strips, boxes, strict=True)]
+    for number, (name, strip) in enumerate(strips.items()):
+        entry = run.units.get((name, case), {})
+        if name == TRUTH or not entry.get("generated", {}).get("has_audio"):
+            continue
+        first = next((int(f) for f in strip.frames if f >= 0), 0)
+        try:
+            sound = folder / f"{stem}-{number}.wav"
+            write_sound(strip.path, first / rate(entry["generated"]), time.steps / time.fps, sound)
+        except (InputError, Unscored) as error:
+            notes.append(_escape.visible(f"{name}: no sound: {error}"))
+            continue
+        made["sounds"][_escape.visible(name)] = f"{stem}-{number}.wav"
+    return made
+
+
+def _strip(run: Run, name: str, facts: Mapping[str, Any], frames: Numbers, notes: list[str]) -> Strip | None:
+    path = Path(facts["path"]) if "path" in facts else None
+    path = run.record.path / path if path is not None and not path.is_absolute() else path
+    if path is None or not path.exists():
+        notes.append(_escape.visible(f"{name}: the clip is no longer where it was scored"))
+        return None
+    if HashCache(cache_dir()).sha256(path) != facts["sha256"]:
+        notes.append(_escape.visible(f"{name}: the clip has changed since it was scored"))
+        return None
+    crop = facts.get("crop")
+    fps = Fraction(facts["fps"]) if facts.get("kind") == "images" and facts.get("fps") else None
+    return Strip(path, frames.tolist(), tuple(crop) if crop else None, fps)
+
+
+def shard(run: Run, case: str, by: Mapping[Key, Series], time: Clock | None, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """What the clip's sheet is drawn from."""
+    curves = []
+    places = {name: number for number, name in enumerate(run.methods)}
+    if time is not None:
+        for column in run.columns:
+            for method in run.methods:
+                found = by.get((method, column.view, column.name))
+                if found is None:
+                    continue
+                at = time.at(found, run.units[method, case])
+                curves.append([column.number, places[method], _axis(at), packed(found.values, "<f4")])
+    return {
+        "key": run.shard(case).removeprefix("data/").removesuffix(".js"),
+        "run": run.number,
+        "case": _escape.visible(case),
+        "fps": float(time.fps) if time else None,
+        "steps": time.steps if time else 0,
+        "first": time.first if time else 0,
+        "paired": bool(time and time.paired),
+        **shown,
+        "frames": {_escape.visible(name): _axis(frames) for name, frames in time.shown.items()} if time else {},
+        "curves": curves,
+        "said": [[_escape.visible(m), said] for m in run.methods for said in _said(run, m, case)],
+    }
+
+
+def _axis(numbers: NDArray[Any]) -> list[float] | str:
+    """[first, count] where numbers follow one another, else base64 of float32."""
+    n = len(numbers)
+    if n and numbers[-1] - numbers[0] == n - 1 and bool((np.diff(numbers) == 1).all()):
+        return [float(numbers[0]), n]
+    return packed(numbers, "<f4")
+
+
+def _said(run: Run, method: str, case: str) -> Sequence[str]:
+    """Why the clip, a view or a variant of it has no value."""
+    entry = run.units.get((method, case))
+    if entry is None:
+        return ["not done"]
+    found = []
+    if entry["status"] == "failed":
+        error = entry["error"]
+        found.append(f"failed: {error['what']}" + (f" ({error['found']})" if "found" in error else ""))
+    for view, facts in entry["views"].items():
+        if "error" in facts:
+            protocols = ", ".join(run.record.header["plan"]["views"].get(view, {}).get("protocols", ()))
+            error = facts["error"]
+            found.append(f"{protocols}: {error['what']}" + (f" ({error['found']})" if "found" in error else ""))
+    wanted = {(c.view, c.name) for c in run.columns}
+    for view, values in entry["values"].items():
+        for name, value in values.items():
+            if "reason" in value and (view, name) in wanted:
+                found.append(f"{name}: {value['reason']}" + (f", {value['detail']}" if value.get("detail") else ""))
+            found += [f"{name}: {flag}" for flag in value.get("flags", ()) if (view, name) in wanted]
+    return [_escape.visible(text) for text in dict.fromkeys(found)]
