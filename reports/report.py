@@ -73,7 +73,7 @@ def _those_finished(paths: Sequence[Path]) -> tuple[list[Record], list[str]]:
         except InputError as error:
             if len(paths) == 1:
                 raise
-            left_out.append(str(error))
+            left_out.append(f"{path.name}: {error.what}" + (f" ({error.found})" if error.found else ""))
             print(f"hvbench report: left out: {error}", file=sys.stderr)
     if not records:
         raise InputError("no record can be shown", code="damaged", found=f"{len(paths)} broken", hint="hvbench validate RUN")

@@ -16,6 +16,7 @@ from benchmark.weights import entry, how_to_get
 from suites.metrics._frames import levels
 from suites.people import _rtmpose, _yolox
 from suites.people._dwpose_rows import PERSONS, WIDTH, pack
+from suites.people._marks import DWPOSE
 
 if TYPE_CHECKING:
     from benchmark.model import Forward
@@ -91,4 +92,5 @@ SPEC = Extractor(
     build=build,
     weights=NAMES,
     script=True,
+    marks=DWPOSE,
 )

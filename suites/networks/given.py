@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmark.rows import Given, GivenExtractor, Rows
 from suites.people._given import WIDTH, placed, read
+from suites.people._marks import GIVEN
 
 
 def rows(given: Given) -> Rows:
@@ -21,4 +22,5 @@ SPEC = GivenExtractor(
     source="this project; the layouts are COCO-WholeBody's and DWPose's (docs/hands.md)",
     dimension=WIDTH,
     read=rows,
+    marks=GIVEN,
 )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmark.model import Extractor, Frames
 from suites.metrics._frames import levels
 from suites.networks._mediapipe import Floats, Hand, Picture, Pose, Recrop, wrist_square
+from suites.people._marks import HOLISTIC
 from suites.people._mediapipe_rows import WIDTH, pack
 
 if TYPE_CHECKING:
@@ -61,4 +62,5 @@ SPEC = Extractor(
     build=build,
     weights=NAMES,
     script=True,
+    marks=HOLISTIC,
 )

@@ -12,6 +12,7 @@ from benchmark.model import Extractor
 from suites.networks._mediapipe import Faces
 from suites.networks.mediapipe import preprocess
 from suites.people._face_rows import WIDTH, pack
+from suites.people._marks import FACE
 
 if TYPE_CHECKING:
     from benchmark.model import Forward
@@ -41,4 +42,5 @@ SPEC = Extractor(
     build=build,
     weights=NAMES,
     script=True,
+    marks=FACE,
 )
