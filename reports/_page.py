@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmark.errors import InputError
 from benchmark.record import Record
+from reports._page_cards import INPUTS, inputs
 from reports._page_clip import clock, media, shard
 from reports._page_data import Run, script, series
 from reports._page_index import clip_sheet, index
@@ -54,6 +55,8 @@ def build(
                 shown |= media(run, case, time, folder, side)
                 shown["marks"] = marks(run, case, time) if shown["video"] else {}
             _put(folder / run.shard(case), script("clip", shard(run, case, by, time, shown)))
+    for run in runs:
+        _put(folder / INPUTS.format(run.number), "".join(f"{digest}\t{name}\n" for name, digest in inputs(run)))
     _put(folder / "data" / "index.js", script("index", {"runs": [run.to_index() for run in runs]}))
     _put(folder / "clip.html", clip_sheet())
     for name in ASSETS:

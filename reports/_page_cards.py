@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from reports._escape import to_html
+from reports._escape import to_html, visible
 from reports._page_data import Column, Run
 from reports._rosetta import rules_in_words
 from reports._table import number
 
+LISTED = 200
+"""Inputs that stand in the sheet itself."""
+INPUTS = "data/{}/inputs.tsv"
+"""Where all of a run's inputs stand."""
 RULES = {"frames": "frames", "size": "size", "time": "frame rates", "pooling": "average"}
 GIVEN = {
     "none": "no weights: arithmetic",
@@ -70,6 +74,12 @@ def _variant(run: Run, column: Column) -> str:
     return f'<article id="{card_id(run, column.protocol, column.name)}">{title}<p class="full"><code>{to_html(full)}</code></p>{pairs(said)}</article>'
 
 
+def inputs(run: Run) -> Iterable[tuple[str, str]]:
+    """(folder and file, sha256) of every input. Other folders are of one machine and left out."""
+    for name, digest in run.record.header["inputs"].items():
+        yield visible("/".join(PurePath(name).parts[-2:])), digest
+
+
 def provenance(run: Run) -> str:
     """Code, machine, packages, weights and every input by sha256. Folders are left out: they are of one machine, the hash is the clip."""
     header = run.record.header
@@ -89,20 +99,18 @@ def provenance(run: Run) -> str:
         ]
     )
     unavailable = pairs((name, ": ".join(why)) for name, why in header["plan"]["unavailable"].items())
-    inputs = "".join(
-        f"<tr><td>{to_html('/'.join(PurePath(name).parts[-2:]))}</td><td><code>{to_html(digest)}</code></td></tr>"
-        for name, digest in header["inputs"].items()
-    )
+    named = list(inputs(run))
+    listed = "".join(f"<tr><td>{to_html(name)}</td><td><code>{to_html(digest)}</code></td></tr>" for name, digest in named[:LISTED])
+    head = '<tr><th scope="col">clip</th><th scope="col">sha256</th></tr>'
+    rest = f"{len(named)} clips; all of them with their hashes: " if len(named) > LISTED else "As a file: "
+    link = f'<p>{rest}<a href="{INPUTS.format(run.number)}">inputs.tsv</a></p>'
     blocks = [
         ("Record", code),
         ("Machine", pairs((key, _plain(value)) for key, value in machine.items())),
         ("Packages", pairs(header["packages"].items())),
         ("Networks", pairs((key, _plain(value)) for key, value in header["plan"]["networks"].items())),
         ("Not available", unavailable),
-        (
-            "Inputs",
-            f'<div class="scroll"><table><thead><tr><th scope="col">clip</th><th scope="col">sha256</th></tr></thead><tbody>{inputs}</tbody></table></div>',
-        ),
+        ("Inputs", f'{link}<div class="scroll"><table><thead>{head}</thead><tbody>{listed}</tbody></table></div>' if named else ""),
     ]
     return "\n".join(
         f"<details class='card'><summary>{title}</summary><div class='inside'>{text}</div></details>"
