@@ -38,6 +38,9 @@ const HVB = (function () {
 
   function colour(number) { return "var(--m" + (number % 8) + ")"; }
 
+  /* beyond eight methods colours come again, with another shape */
+  function shape(number) { return number < 8 ? "" : number < 16 ? "square" : "diamond"; }
+
   function name(run, case_) { return run + "/" + String(case_).padStart(5, "0"); }
 
   /* one clip's data, loaded by a script tag: pages from disk may not fetch */
@@ -53,7 +56,7 @@ const HVB = (function () {
   }
 
   return {
-    held, floats, axis, element, digits, arrow, colour, load,
+    held, floats, axis, element, digits, arrow, colour, shape, load,
     index(data) {
       for (const run of data.runs) {
         run.values = floats(run.values);

@@ -116,7 +116,7 @@
       said.push(m + " " + digits(v, facts.decimals));
       if (!Number.isFinite(v)) return;
       const at = high > low ? (v - low) / (high - low) : 0.5;
-      const mark = element("i", { title: m + " " + digits(v, facts.decimals) });
+      const mark = element("i", { class: HVB.shape(k), title: m + " " + digits(v, facts.decimals) });
       mark.style.left = (at * 100).toFixed(2) + "%";
       mark.style.background = colour(k);
       marks.append(mark);
@@ -136,7 +136,7 @@
     const from = Math.max(0, Math.floor(list.scrollTop / HIGH) - MORE);
     const to = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / HIGH) + MORE);
     const head = element("div", { class: "legend" }, ...run.methods.slice(0, 24).map((m, k) => {
-      const item = element("span", {}, element("i", {}), m);
+      const item = element("span", {}, element("i", { class: HVB.shape(k) }), m);
       item.firstChild.style.background = colour(k);
       return item;
     }));
