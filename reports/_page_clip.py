@@ -20,6 +20,7 @@ from reports import _escape
 from reports._page_data import Key, Run, Series, packed, rate
 
 TRUTH = "truth"
+"""The truth's name among the methods': no method can be called so."""
 LONGEST = 60
 """Seconds of a clip that are shown at most."""
 
@@ -29,17 +30,17 @@ Numbers = NDArray[np.int64]
 @dataclass
 class Clock:
     """The steps of a clip. fps: steps a second. steps: how many. first: number of the truth's frame (the output's own, where there is no truth) at step 0.
-    paired: is there a truth? shown: {method or `truth`: (steps,) number of its frame at each step, -1 = none}."""
+    truth: the truth's name among the methods', empty where there is none. shown: {method or truth: (steps,) number of its frame at each step, -1 = none}."""
 
     fps: Fraction
     steps: int
     first: int
-    paired: bool
+    truth: str
     shown: dict[str, Numbers] = field(default_factory=dict)
 
     def at(self, found: Series, entry: Mapping[str, Any]) -> NDArray[np.float64]:
         """(n,) steps at which a curve's points lie."""
-        if self.paired:
+        if self.truth:
             return found.frames.astype(np.float64) - self.first
         return found.generated.astype(np.float64) * float(self.fps / rate(entry["generated"]))
 
@@ -73,7 +74,7 @@ def clock(run: Run, case: str, by: Mapping[Key, Series]) -> Clock | None:
             return None
         first, last = min(int(t[0]) for t, _ in pairs.values()), max(int(t[-1]) for t, _ in pairs.values())
         steps = min(last - first + 1, ceil(LONGEST * rate(truth)))
-        made = Clock(rate(truth), steps, first, True, {TRUTH: np.arange(first, first + steps)})
+        made = Clock(rate(truth), steps, first, TRUTH, {TRUTH: np.arange(first, first + steps)})
         for m, (t, g) in pairs.items():
             shown = np.full(steps, -1)
             inside = t - first < steps
@@ -82,7 +83,7 @@ def clock(run: Run, case: str, by: Mapping[Key, Series]) -> Clock | None:
         return made
     fps = max(rate(e["generated"]) for e in units.values())
     steps = max(ceil(e["generated"]["frames"] * fps / rate(e["generated"])) for e in units.values())
-    made = Clock(fps, min(steps, ceil(LONGEST * fps)), 0, False)
+    made = Clock(fps, min(steps, ceil(LONGEST * fps)), 0, "")
     for m, e in units.items():
         frames = np.arange(made.steps) * float(rate(e["generated"]) / fps) + 1e-6
         made.shown[m] = np.where(frames < e["generated"]["frames"], np.floor(frames), -1).astype(np.int64)
@@ -95,13 +96,14 @@ def media(run: Run, case: str, time: Clock, folder: Path, side: int) -> dict[str
     stem = f"media/{run.number}/{run.shard(case).rsplit('/', 1)[-1].removesuffix('.js')}"
     notes: list[str] = []
     strips: dict[str, Strip] = {}
+    sides: dict[str, Mapping[str, Any]] = {}
     for name, frames in time.shown.items():
         entry = (
             next((e for m in run.methods if (e := run.units.get((m, case))) and "truth" in e), {})
-            if name == TRUTH
+            if name == time.truth
             else run.units[name, case]
         )
-        facts = entry["truth" if name == TRUTH else "generated"]
+        facts = sides[name] = entry["truth" if name == time.truth else "generated"]
         strip = _strip(run, name, facts, frames, notes)
         if strip is not None:
             strips[name] = strip
@@ -116,15 +118,14 @@ def media(run: Run, case: str, time: Clock, folder: Path, side: int) -> dict[str
     made["video"] = f"{stem}.mp4"
     made["tiles"] = [{"name": _escape.visible(name), "box": list(box)} for name, box in zip(strips, boxes, strict=True)]
     for number, (name, strip) in enumerate(strips.items()):
-        entry = run.units.get((name, case), {})
-        if name == TRUTH or not entry.get("generated", {}).get("has_audio"):
+        facts = sides[name]
+        if not facts.get("has_audio"):
             continue
         first = next((int(f) for f in strip.frames if f >= 0), 0)
         try:
-            sound = folder / f"{stem}-{number}.wav"
-            write_sound(strip.path, first / rate(entry["generated"]), time.steps / time.fps, sound)
+            write_sound(strip.path, first / rate(facts), time.steps / time.fps, folder / f"{stem}-{number}.wav")
         except (InputError, Unscored) as error:
-            notes.append(_escape.visible(f"{name}: no sound: {error}"))
+            notes.append(_escape.visible(f"{name}: no sound: {error.what if isinstance(error, InputError) else error.detail}"))
             continue
         made["sounds"][_escape.visible(name)] = f"{stem}-{number}.wav"
     return made
@@ -163,7 +164,7 @@ def shard(run: Run, case: str, by: Mapping[Key, Series], time: Clock | None, sho
         "fps": float(time.fps) if time else None,
         "steps": time.steps if time else 0,
         "first": time.first if time else 0,
-        "paired": bool(time and time.paired),
+        "truth": _escape.visible(time.truth) if time else "",
         **shown,
         "frames": {_escape.visible(name): _axis(frames) for name, frames in time.shown.items()} if time else {},
         "curves": curves,

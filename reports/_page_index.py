@@ -115,6 +115,9 @@ def _warnings(run: Run) -> list[str]:
     found += [f"{SAID['rehearsal']}: {', '.join(rehearsed)}"] if rehearsed else []
     if any(row["weights"] == "seeded-1" and row["value"] is not None for row in scores):
         found.append("some networks have weights drawn by formula: a rehearsal, no result")
+    seeds = header["spec"].get("seeds") or [0]
+    if len(seeds) > 1:
+        found.append(f"{len(seeds)} seeds: values are means over them, pictures and curves are of seed {run.seed}")
     if header["status"] != "success":
         found.append(f"the run is not finished: status {header['status']}")
     return found

@@ -10,7 +10,7 @@ from benchmark.features import Shards
 from benchmark.paths import cache_dir
 from benchmark.registry import registry
 from reports import _escape
-from reports._page_clip import TRUTH, Clock
+from reports._page_clip import Clock
 from reports._page_data import Run, packed
 
 
@@ -30,8 +30,8 @@ def marks(run: Run, case: str, time: Clock) -> dict[str, Any]:
                 size = entry["views"].get(view, {}).get("size") or [entry["generated"]["width"], entry["generated"]["height"]]
                 if drawn is None or "generated" not in facts or (name in found and method in found[name]["of"]):
                     continue
-                for who, key in ((method, facts["generated"]), (TRUTH, facts.get("truth"))):
-                    at = _places(entry, view, who == TRUTH, time.shown.get(who))
+                for who, key in ((method, facts["generated"]), (time.truth, facts.get("truth"))):
+                    at = _places(entry, view, who == time.truth, time.shown.get(who))
                     if key is None or at is None or not shards.has(key):
                         continue
                     rows = shards.load(key)

@@ -32,7 +32,7 @@
     }
     if (wanted()[0] !== r || wanted()[1] !== c) return;
     const seconds = clip.steps && clip.fps ? ", " + clip.steps + " frames at " + Number(clip.fps.toFixed(3)) + " a second" : "";
-    $("of").textContent = run.title + seconds + (clip.paired ? "; frame numbers are the truth's" : "; no truth");
+    $("of").textContent = run.title + seconds + (clip.truth ? "; frame numbers are the truth's" : "; no truth");
     const warnings = [run.banner, ...clip.notes].filter(Boolean);
     $("warnings").replaceChildren(...warnings.map((text) => element("p", { class: "warning", role: "note" }, text)));
     step = 0;
@@ -57,7 +57,7 @@
     clip.tiles.forEach((tile) => {
       const [, , w, h] = tile.box;
       const canvas = element("canvas", { width: w, height: h, role: "img", "aria-label": tile.name });
-      const truth = clip.paired && tile.name === "truth";
+      const truth = tile.name === clip.truth;
       const number = run.methods.indexOf(tile.name);
       const caption = element("figcaption", {}, element("span", { class: "dot" }), element("span", { class: "who" }, tile.name), element("span", { class: "now" }));
       const figure = element("figure", { class: truth ? "tile truth" : "tile" }, element("div", { class: "frame" }, canvas, element("span", { class: "gap", hidden: "" }, "no frame")), caption);
@@ -98,7 +98,7 @@
       c.draw.globalCompositeOperation = "source-over";
       c.draw.drawImage(video, x, y, w, h, 0, 0, w, h);
       if (factor && truth && !c.truth && there) {
-        const [tx, ty, tw, th] = boxes.truth;
+        const [tx, ty, tw, th] = boxes[truth.name];
         c.draw.globalCompositeOperation = "difference";
         c.draw.drawImage(video, tx, ty, tw, th, 0, 0, w, h);
         c.draw.globalCompositeOperation = "lighter"; /* a picture added to itself is twice as bright */
@@ -141,7 +141,7 @@
     if (!clip) return;
     seek.value = step;
     const time = clip.fps ? (step / clip.fps).toFixed(2) + " s" : "";
-    where.textContent = (clip.paired ? "frame " + (clip.first + step) : "step " + step) + ", " + time;
+    where.textContent = (clip.truth ? "frame " + (clip.first + step) : "step " + step) + ", " + time;
     seek.setAttribute("aria-valuetext", where.textContent);
     paint();
     for (const chart of charts) chart.cursor(step);

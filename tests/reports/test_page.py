@@ -205,7 +205,7 @@ def test_unpaired_clips_of_different_rates_share_a_clock(tmp_path: Path) -> None
     found = Run(load(tmp_path / "run"), 0)
     time = clock(found, "one", series(found).get("one", {}))
     assert time is not None
-    assert (time.steps, time.fps, time.paired) == (50, 25, False)
+    assert (time.steps, time.fps, time.truth) == (50, 25, "")
     np.testing.assert_array_equal(time.shown["slow"], [k * 10 // 25 for k in range(50)])
     np.testing.assert_array_equal(time.shown["fast"], np.arange(50))
 
