@@ -33,13 +33,13 @@ def validate(path: Path) -> list[str]:
     if path.is_file():
         return _cases(path)
     record = load(path)
-    findings = [*_against("run", record.header, path / HEADER), *_profile(path / PROFILE)]
+    findings = [*against("run", record.header, path / HEADER), *_profile(path / PROFILE)]
     for number, entry in enumerate(read_journal(path / JOURNAL), 1):
-        findings += _against("journal", entry, path / f"{JOURNAL}:{number}")
+        findings += against("journal", entry, path / f"{JOURNAL}:{number}")
     if not (path / SCORES).exists():
         return [*findings, f"{path}: not finished (status {record.status}); hvbench resume {path}"]
     stored = json.loads((path / SCORES).read_text(encoding="utf-8"))
-    findings += _against("scores", stored, path / SCORES)
+    findings += against("scores", stored, path / SCORES)
     if findings:
         return findings
     found = hashlib.sha256(canonical(record.header["spec"]).encode()).hexdigest()
@@ -67,7 +67,7 @@ def _profile(path: Path) -> list[str]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         return [f"{path}: no JSON: {error}"]
-    if findings := _against("profile", found, path):
+    if findings := against("profile", found, path):
         return findings
     strange = {f"{row['name']} {run['case']}" for row in found["rows"] for run in row["runs"] if run["case"] not in found["cases"]}
     names = [row["name"] for row in found["rows"]]
@@ -141,7 +141,8 @@ def _cases(path: Path) -> list[str]:
     return findings
 
 
-def _against(name: str, data: object, where: Path) -> list[str]:
+def against(name: str, data: object, where: Path) -> list[str]:
+    """Where JSON data departs from the shipped schema of that name."""
     import jsonschema
 
     checker = jsonschema.Draft202012Validator(schema(name))
