@@ -63,4 +63,5 @@ def _send(asked: Asked) -> str:
         client.log_batch(run.info.run_id, params=[Param(name, str(value)[:TAKEN]) for name, value in asked.facts(method).items()])
         client.log_text(run.info.run_id, to_text([dict(row) for row in asked.of(method)]), "scores.json")
         client.set_terminated(run.info.run_id, "FINISHED", now)
-    return f"{uri}: experiment {name}: {len(asked.methods)} runs, {len(asked.rows)} numbers\nnext:   mlflow ui --backend-store-uri {uri}   (of the whole mlflow package)"
+    said = f"{uri}: experiment {name}: {len(asked.methods)} runs, {len(asked.rows)} numbers"
+    return f"{said}\nnext:   mlflow ui --backend-store-uri {uri}   (of the whole mlflow package)"

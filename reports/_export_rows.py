@@ -88,7 +88,7 @@ def choose(record: Record, methods: Sequence[str], protocols: Sequence[str]) -> 
         raise InputError(
             "nothing to export", code="unscored", path=record.path, found=f"{len(left)} numbers, none a result: {'; '.join(left)[:300]}"
         )
-    return rows, left
+    return rows, told
 
 
 def missing(package: str, extra: str) -> InputError:
