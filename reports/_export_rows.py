@@ -84,10 +84,9 @@ def choose(record: Record, methods: Sequence[str], protocols: Sequence[str]) -> 
             left.setdefault(f"{row['protocol']} : {name_of(row)}: {reason}", []).append(row["adapter"])
         else:
             rows.append(row)
+    told = [f"{number} ({', '.join(whose)})" for number, whose in left.items()]
     if not rows:
-        raise InputError(
-            "nothing to export", code="unscored", path=record.path, found=f"{len(left)} numbers, none a result: {'; '.join(left)[:300]}"
-        )
+        raise InputError("nothing to export", code="unscored", path=record.path, found=f"not one result: {'; '.join(told)}"[:400])
     return rows, told
 
 
