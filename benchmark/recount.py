@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +106,21 @@ def _units(record: Record) -> Iterator[str]:
 
 
 def _scores(record: Record) -> tuple[list[str], list[str]]:
+    where, spec = record.path / SCORES, record.header["spec"]
+    names = [(row["adapter"], row["protocol"], f"{row['metric']}@{row['variant']}") for row in record.scores]
+    asked = [
+        (one["name"], protocol["id"], name)
+        for one in spec["methods"]
+        for protocol in spec["protocols"]
+        for name in spec["variants"][protocol["id"]]
+    ]
+    if names != asked:
+        first = next((" ".join(want) for want, have in zip_longest(asked, names) if want != have and want), "none more")
+        return [f"{where}: {len(names)} rows, the spec asks for {len(asked)}; the first that differs should be {first}"], []
     below = _Stored(record)
-    where = record.path / SCORES
     again, _ = reduce_all(record, below)
     findings = list(_biases(record))
-    if len(record.scores) != len(again):
-        findings.append(f"{where}: {len(record.scores)} rows, the spec asks for {len(again)}")
-    for old, row in zip(record.scores, again, strict=False):
+    for old, row in zip(record.scores, again, strict=True):
         new = plain(row)
         size = max((abs(new[key]) for key in ("value", "ci_low", "ci_high") if isinstance(new[key], float)), default=0.0)
         # Fields that came later are absent in older records.
