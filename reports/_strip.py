@@ -41,14 +41,12 @@ class Strip:
     def _text(self, text: str) -> str:
         if "/" not in text and "\\" not in text:
             return text
-        found = self._known.get(text)
-        if found is None and _WHOLE.fullmatch(text):
-            found = last(text)
-        if found is None:
-            found = text
+        found = self._known.get(text, text)
+        if found == text:
             for path, name in self._known.items():
                 found = found.replace(path, name)
-            found = _PATH.sub(lambda match: last(match.group()), found)
+            whole = _WHOLE.fullmatch(found) and ": " not in found
+            found = last(found) if whole else _PATH.sub(lambda match: last(match.group()), found)
         self.cut += found != text
         return found
 
