@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from benchmark.model import REAL, SetVariant, Unit, Variant, mean
 from benchmark.record import HEADER, JOURNAL, SCORES, Record, read_journal
 from benchmark.registry import registry
 from benchmark.rows import ClipVariant, OpeningVariant, extractors
-from benchmark.scores import FEW, Below, FrameValues, Outcomes, Reduced, jackknifed, over_clips, pooled, reduce_all
+from benchmark.scores import FEW, Below, Outcomes, Reduced, jackknifed, over_clips, reduce_all
 from benchmark.validate import against
 
 CLOSE = 1e-9
@@ -156,21 +157,11 @@ def _biases(record: Record) -> Iterator[str]:
             yield f"{record.path / SCORES}: {item['adapter']} {item['protocol']} {item['metric']}@{item['variant']}: its bias is not what its own means give"
 
 
-class _Clips(FrameValues):
-    """A clip's mean in place of each of its frames: pooled over frames they give the same mean."""
-
-    def of(self, unit: Unit, view: str, name: str) -> NDArray[np.float64]:
-        """(n,) the clip's value as often as frames count, then NaN for those left out."""
-        found = self._record.journal[unit]["values"][view][name]
-        return np.concatenate([np.full(found["n_frames"], found["value"]), np.full(found["n_left_out"], np.nan)])
-
-
 class _Stored(Below):
     """The two reductions that need more than clip values, from what is stored of their outcome."""
 
     def __init__(self, record: Record) -> None:
         super().__init__(record, Path())
-        self._frames = _Clips(record)
         self._rows = {(row["adapter"], row["protocol"], f"{row['metric']}@{row['variant']}"): row for row in record.scores}
         self._sets = {(one["adapter"], one["protocol"], f"{one['metric']}@{one['variant']}"): one for one in record.replicates}
         self.taken: list[str] = []
@@ -200,7 +191,15 @@ class _Stored(Below):
         if isinstance(variant, ClipVariant | OpeningVariant) and row["ci_method"] == "t":
             # One number a clip: nothing to pool. Only the frames' file knows it, and `t` is what it then gives.
             return over_clips(scored)
-        return pooled(variant, scored, self._frames, view, full_name[2], seeds)
+        told = np.array([[(one["value"] * one["n_frames"], one["n_frames"]) for _, one in outcomes] for outcomes in scored.values()])
+
+        def by_seed(kept: NDArray[np.intp]) -> NDArray[np.float64]:
+            sums: NDArray[np.float64] = told[kept].sum(axis=0)
+            return sums[:, 0] / sums[:, 1]
+
+        reduced = jackknifed(lambda kept: float(by_seed(kept).mean()), len(told))
+        values = by_seed(np.arange(len(told)))
+        return replace(reduced, replicates=(), sd_seeds=float(values.std(ddof=1)) if len(values) > 1 else None)
 
     def _as_stated(self, full_name: tuple[str, str, str]) -> Reduced:
         row = self._rows[full_name]

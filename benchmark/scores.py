@@ -106,7 +106,7 @@ class Below:
 
     def over_frames(self, full_name: tuple[str, str, str], variant: Variant, scored: Outcomes, view: str, seeds: Sequence[int]) -> Reduced:
         """A mean in which every frame weighs the same."""
-        return pooled(variant, scored, self._frames, view, full_name[2], seeds)
+        return _over_frames(variant, scored, self._frames, view, full_name[2], seeds)
 
 
 class FrameValues:
@@ -286,7 +286,7 @@ def _sd(values: Sequence[float] | NDArray[np.float64]) -> float | None:
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def pooled(
+def _over_frames(
     variant: Variant,
     scored: Outcomes,
     frames: FrameValues,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark import cases, paths
 from benchmark.data import canonical
@@ -20,6 +21,9 @@ from benchmark.results import pool
 from benchmark.rows import ClipVariant
 from benchmark.runs import scores_json
 from benchmark.scores import FrameValues
+
+if TYPE_CHECKING:
+    import jsonschema
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -143,7 +147,14 @@ def _cases(path: Path) -> list[str]:
 
 def against(name: str, data: object, where: Path) -> list[str]:
     """Where JSON data departs from the shipped schema of that name."""
+    return [
+        f"{where}: {'/'.join(map(str, error.absolute_path)) or 'top'}: {error.message[:200]}" for error in _checker(name).iter_errors(data)
+    ]
+
+
+@lru_cache
+def _checker(name: str) -> jsonschema.Draft202012Validator:
+    """Made once: a journal has thousands of lines."""
     import jsonschema
 
-    checker = jsonschema.Draft202012Validator(schema(name))
-    return [f"{where}: {'/'.join(map(str, error.absolute_path)) or 'top'}: {error.message[:200]}" for error in checker.iter_errors(data)]
+    return jsonschema.Draft202012Validator(schema(name))

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from benchmark.record import HEADER, JOURNAL, SCORES, Record, load, to_text
 from benchmark.recount import recount
 from benchmark.registry import registry
 from reports import _strip
+from reports._baseline import RULES
 
 MANIFEST, KIND, SCHEMA = "submission.json", "human-video-benchmark submission", 1
 FILES = (HEADER, SCORES, JOURNAL)
@@ -88,7 +89,9 @@ def _of_rules(header: Mapping[str, Any]) -> Iterator[str]:
         known = registry().protocols.get(protocol["id"])
         if known is None:
             yield f"protocol {protocol['id']!r} is not known here"
-        elif known.item.version == protocol["version"] and not _within(protocol, plain(known.item)):
+        elif known.item.version == protocol["version"] and not _within(
+            {part: protocol.get(part) for part in (*RULES, "primary")}, plain(known.item)
+        ):
             yield f"protocol {protocol['id']} (version {protocol['version']}): its rules are not those published under this name"
 
 
@@ -226,7 +229,7 @@ def pack(record: Record, folder: Path, urls: Mapping[str, str], note: str) -> Su
         found = read(aside)
         if not found.problems:
             aside.rename(folder)
-            found = read(folder)
+            found = replace(found, folder=folder, record=load(folder))
         return found
     except OSError as error:
         raise InputError("cannot be written", code="unwritable", path=folder, found=str(error), hint="name another --to") from None
