@@ -117,7 +117,7 @@ def _scalar(value: Any) -> str:
 
 def export(asked: Asked) -> str:
     """To the file `--to`, or printed."""
-    text = "model-index:\n" + to_yaml(model_index(asked)) + "\n"
+    text = "model-index:\n" + to_yaml(model_index(asked), 2) + "\n"
     if asked.to is None:
         return text.rstrip("\n")
     if asked.to.is_dir():

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmark.errors import InputError
 from benchmark.record import load, safe_name
 from benchmark.registry import Verb
+from reports import _board_files as board
 from reports import _submission as submissions
 
 REFUSED = 4
@@ -17,9 +18,7 @@ REFUSED = 4
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="a finished run directory")
-    parser.add_argument(
-        "--to", type=Path, default=Path("reports/records"), metavar="DIR", help="where the folder goes (default reports/records)"
-    )
+    parser.add_argument("--to", type=Path, default=board.RECORDS, metavar="DIR", help="where the folder goes (default reports/records)")
     parser.add_argument("--name", metavar="NAME", help="the folder's name (default SUITE-SPEC)")
     parser.add_argument("--method-url", action="append", default=[], metavar="METHOD=URL", help="where a method is described; repeatable")
     parser.add_argument("--note", default="", metavar="TEXT", help="a sentence that stands beside the rows")
@@ -46,7 +45,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return refuse(arguments.run, packed.problems)
     size = sum(path.stat().st_size for path in packed.folder.iterdir())
     print(f"{packed.folder}: {', '.join(methods)}; {len(record.scores)} rows, {size / 1024:.0f} KiB; {packed.manifest['paths']}")
-    print(f"next:   hvbench leaderboard --validate {packed.folder}\n        hvbench leaderboard --records {arguments.to}")
+    print(f"next:   hvbench leaderboard --validate {packed.folder}\n        {board.command(arguments.to, board.MARKDOWN, board.HTML)}")
     return 0
 
 
