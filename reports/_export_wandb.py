@@ -48,5 +48,7 @@ def export(asked: Asked) -> str:
         numbers = {f"{row['protocol']}/{name_of(row)}": row["value"] for row in rows}
         run.log({**numbers, "scores": scores, "clips": clips}, step=asked.step)
         run.finish()
+    # finish() may return before wandb's own process has written the last of a run's file; this waits for it.
+    wandb.teardown()
     next_step = f"\nnext:   wandb sync {root / 'wandb'}/offline-run-*" if offline else ""
     return f"wandb project {project}: {len(asked.methods)} runs, {len(asked.rows)} numbers{next_step}"
