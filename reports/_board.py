@@ -10,7 +10,6 @@ from typing import Any
 
 from benchmark.data import canonical
 from benchmark.record import Record
-from benchmark.recount import networks
 from benchmark.registry import registry
 from reports import _submission as submissions
 from reports._baseline import case_meanings
@@ -142,6 +141,8 @@ class _Grid:
     """Rows of one protocol: who (submission and method) against columns (metric@variant with its weights)."""
 
     def __init__(self, protocol: str, asked: Sequence[Asked]) -> None:
+        from benchmark.recount import networks
+
         self.heads: dict[str, tuple[str, Networks]] = {}
         self.told: dict[str, tuple[Source, str]] = {}
         found: dict[tuple[str, str], Row] = {}

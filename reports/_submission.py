@@ -16,7 +16,6 @@ from benchmark.data import plain
 from benchmark.errors import InputError
 from benchmark.paths import write_atomic
 from benchmark.record import HEADER, JOURNAL, SCORES, Record, load, to_text
-from benchmark.recount import recount
 from benchmark.registry import registry
 from reports import _strip
 from reports._baseline import RULES
@@ -46,6 +45,8 @@ class Submission:
 
 def refusals(record: Record) -> tuple[list[str], list[str]]:
     """(why a record may not stand in the leaderboard, numbers taken as stated)."""
+    from benchmark.recount import recount  # it brings half of the engine, which --help does not need
+
     header = record.header
     if header["status"] != "success":
         return [f"not finished (status {header['status']}): hvbench resume {record.path}"], []
