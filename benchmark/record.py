@@ -119,6 +119,29 @@ class Record:
 
         return pd.DataFrame(self.scores)
 
+    def clips_to_pandas(self) -> pd.DataFrame:
+        """One row a clip value: adapter, case, seed, protocol, metric (`metric@variant`), value, n_frames, n_left_out, reason, detail.
+
+        A clip without a value has NaN there and its reason; metrics of the whole set have no value a clip and no row.
+        """
+        import pandas as pd
+
+        columns = ["adapter", "case", "seed", "protocol", "metric", "value", "n_frames", "n_left_out", "reason", "detail"]
+        return pd.DataFrame([dict(zip(columns, row, strict=True)) for row in self._clip_rows()], columns=columns)
+
+    def _clip_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Units in order, then protocols and variants in the run's."""
+        valued = {(view, name) for e in self.journal.values() for view, found in e["values"].items() for name in found}
+        for unit, entry in self.journal.items():
+            for protocol, names in self.header["spec"]["variants"].items():
+                view = self.view_of(protocol)
+                lost = entry.get("error") or entry["views"].get(view, {}).get("error")
+                missing = {"reason": lost["code"], "detail": lost["what"]} if lost else {"reason": "not-run"}
+                for name in (one for one in names if (view, one) in valued):
+                    found = entry["values"].get(view, {}).get(name, missing)
+                    numbers = found.get("value"), found.get("n_frames", 0), found.get("n_left_out", 0)
+                    yield (unit.adapter, unit.case, unit.seed, protocol, name, *numbers, found.get("reason", ""), found.get("detail", ""))
+
 
 def load(path: Path | str) -> Record:
     """Open a run directory. Raises InputError when it is none, is half-written, or is of a newer schema."""

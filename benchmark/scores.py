@@ -51,7 +51,9 @@ class Replicates:
 
 
 @dataclass(frozen=True)
-class _Reduced:
+class Reduced:
+    """What a reduction gives: a value with its interval, or the reason for none."""
+
     value: float | None
     low: float | None = None
     high: float | None = None
@@ -68,18 +70,43 @@ class _Reduced:
 def build(record: Record, shards: Path) -> tuple[list[Score], list[Replicates]]:
     """Rows in (method, protocol, variant) order, and the replicates of set metrics, from the record's header, journal and frame values alone
     (and stored features for set metrics)."""
+    return reduce_all(record, Below(record, shards))
+
+
+def reduce_all(record: Record, below: Below) -> tuple[list[Score], list[Replicates]]:
+    """As `build`, with what is below the clips wherever `below` has it from."""
     spec = record.header["spec"]
-    frames = FrameValues(record)
     rows: list[Score] = []
     replicates: list[Replicates] = []
     for method in spec["methods"]:
         for data in record.header["protocols"]:
             protocol = from_mapping(ProtocolSpec, data, where=str(record.path / HEADER))
             for name in spec["variants"][protocol.id]:
-                row, found = _row(record, frames, Shards(shards), method["name"], protocol, name)
+                row, found = _row(record, below, method["name"], protocol, name)
                 rows.append(row)
                 replicates += [found] if found else []
     return rows, replicates
+
+
+Outcomes = Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]]
+"""The scored cases in order, each with its units (one a seed) and what the journal says of them."""
+
+
+class Below:
+    """The two reductions that need more than the journal's clip values: stored features, frame values."""
+
+    def __init__(self, record: Record, shards: Path) -> None:
+        self.record = record
+        self._frames = FrameValues(record)
+        self._shards = Shards(shards)
+
+    def of_set(self, full_name: tuple[str, str, str], variant: SetVariant, scored: Outcomes, view: str, seeds: Sequence[int]) -> Reduced:
+        """A metric of the whole set. full_name: (method, protocol, metric@variant)."""
+        return _set(variant, scored, self.record, self._shards, view, seeds)
+
+    def over_frames(self, full_name: tuple[str, str, str], variant: Variant, scored: Outcomes, view: str, seeds: Sequence[int]) -> Reduced:
+        """A mean in which every frame weighs the same."""
+        return _over_frames(variant, scored, self._frames, view, full_name[2], seeds)
 
 
 class FrameValues:
@@ -125,9 +152,7 @@ def _numbers(array: pa.Array, kind: type[np.generic]) -> NDArray[Any]:
     return np.where(np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")[rows], numbers, np.nan)
 
 
-def _row(
-    record: Record, frames: FrameValues, shards: Shards, method: str, protocol: ProtocolSpec, name: str
-) -> tuple[Score, Replicates | None]:
+def _row(record: Record, below: Below, method: str, protocol: ProtocolSpec, name: str) -> tuple[Score, Replicates | None]:
     metric, variant = registry().variant(name)
     header = record.header
     plan = header["plan"]
@@ -148,16 +173,16 @@ def _row(
         alone = isinstance(variant, ClipVariant) and not variant.paired  # needs no truth: what it lacks is what it says
         nothing = not alone and not spec["real"] and not any(case["truth"] for case in spec["cases"])
         reason, detail = (NOT_APPLICABLE, "no truth") if nothing else plan["unavailable"][name]
-        reduced, scored, reasons = _Reduced(None, reason=reason, detail=detail), {}, [(reason, detail)] * len(cases)
+        reduced, scored, reasons = Reduced(None, reason=reason, detail=detail), {}, [(reason, detail)] * len(cases)
     elif not scored:
         (reason, detail), _ = Counter(reasons).most_common(1)[0]
-        reduced = _Reduced(None, reason=reason, detail=detail)
+        reduced = Reduced(None, reason=reason, detail=detail)
     elif isinstance(variant, SetVariant):
-        reduced = _set(variant, scored, record, shards, view, seeds)
+        reduced = below.of_set((method, protocol.id, name), variant, scored, view, seeds)
     elif protocol.pooling == "frames":
-        reduced = _over_frames(variant, scored, frames, view, name, seeds)
+        reduced = below.over_frames((method, protocol.id, name), variant, scored, view, seeds)
     else:
-        reduced = _over_clips(scored)
+        reduced = over_clips(scored)
     failed = [r for r in reasons if r[0] != NOT_APPLICABLE]
     label = _label([plan["networks"][one]["weights"] for one in extractors(variant) if one in plan["networks"]])
     flags = [*reduced.flags, *([label] if label not in ("none", "real") else []), *(["unverified"] if variant.unverified else [])]
@@ -200,7 +225,7 @@ def _row(
     ) if stored else None
 
 
-def _deviation(record: Record, scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]], view: str, variant: Variant) -> list[str]:
+def _deviation(record: Record, scored: Outcomes, view: str, variant: Variant) -> list[str]:
     """["onnxruntime (features within 2e-05)"] where the network was not run by torch in IEEE float32: the largest deviation of the clips."""
     flags = {}
     needed = [*extractors(variant)]
@@ -247,13 +272,13 @@ def _outcome(record: Record, unit: Unit, view: str, name: str, variant: Variant)
     return values
 
 
-def _over_clips(scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]]) -> _Reduced:
+def over_clips(scored: Outcomes) -> Reduced:
     """Mean over frames, then over seeds, then over clips; Student-t interval over clips."""
     values = np.array([[outcome["value"] for _, outcome in outcomes] for outcomes in scored.values()])
     clips = values.mean(axis=1)
     interval = statistics.t_interval(clips)
     among = float(np.sqrt(values.var(axis=1, ddof=1).mean())) if values.shape[1] > 1 else None
-    return _Reduced(interval.value, interval.low, interval.high, interval.method, sd_clips=_sd(clips), sd_seeds=among)
+    return Reduced(interval.value, interval.low, interval.high, interval.method, sd_clips=_sd(clips), sd_seeds=among)
 
 
 def _sd(values: Sequence[float] | NDArray[np.float64]) -> float | None:
@@ -263,19 +288,19 @@ def _sd(values: Sequence[float] | NDArray[np.float64]) -> float | None:
 
 def _over_frames(
     variant: Variant,
-    scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]],
+    scored: Outcomes,
     frames: FrameValues,
     view: str,
     name: str,
     seeds: Sequence[int],
-) -> _Reduced:
+) -> Reduced:
     """Every frame of every clip weighs the same; jackknife interval over clips."""
     try:
         clips = [[frames.of(unit, view, name) for unit, _ in outcomes] for outcomes in scored.values()]
     except KeyError:
         if not isinstance(variant, ClipVariant | OpeningVariant):
             raise
-        return _over_clips(scored)  # one with a single value for a clip has none by frame
+        return over_clips(scored)  # one with a single value for a clip has none by frame
 
     def of_seed(kept: Sequence[int] | NDArray[np.intp], s: int) -> float:
         return float(pool(np.concatenate([clips[k][s] for k in kept]), variant)["value"])
@@ -283,18 +308,18 @@ def _over_frames(
     def value(kept: NDArray[np.intp]) -> float:
         return float(np.mean([of_seed(kept, s) for s in range(len(seeds))]))
 
-    reduced = _jackknifed(value, len(clips))
+    reduced = jackknifed(value, len(clips))
     return reduced if reduced.value is None else replace(reduced, sd_seeds=_sd([of_seed(range(len(clips)), s) for s in range(len(seeds))]))
 
 
 def _set(
     variant: SetVariant,
-    scored: Mapping[str, Sequence[tuple[Unit, Mapping[str, Any]]]],
+    scored: Outcomes,
     record: Record,
     shards: Shards,
     view: str,
     seeds: Sequence[int],
-) -> _Reduced:
+) -> Reduced:
     """Distance of the pooled features per seed, averaged over seeds, never pooled over them; the same clip is deleted on both sides."""
     ours = [[shards.load(outcome["generated"]) for _, outcome in outcomes] for outcomes in scored.values()]
     real = [
@@ -304,7 +329,7 @@ def _set(
     ]
     theirs = [[shards.load(o["truth"]) if o["truth"] else None for _, o in outcomes] for outcomes in scored.values()]
     if not real and any(t is None for clip in theirs for t in clip):
-        return _Reduced(None, reason=NOT_APPLICABLE, detail="no truth and no real set (--truth or --real)")
+        return Reduced(None, reason=NOT_APPLICABLE, detail="no truth and no real set (--truth or --real)")
 
     by_seed: list[float] = []
 
@@ -323,7 +348,7 @@ def _set(
     sides = ([clip[0] for clip in ours], real or [clip[0] for clip in theirs if clip[0] is not None])
     rows = min(sum(len(part) for part in side) for side in sides)
     flags = [*(["rank-deficient"] if rows < ours[0][0].shape[1] else []), *(["few clips"] if len(ours) < FEW else [])]
-    reduced = _jackknifed(value, len(ours), tuple(flags))
+    reduced = jackknifed(value, len(ours), tuple(flags))
     if reduced.value is None:
         return reduced
     reduced = replace(reduced, sd_seeds=_sd(by_seed))
@@ -334,7 +359,8 @@ def _set(
         return reduced
 
 
-def _jackknifed(value: Callable[[NDArray[np.intp]], float], n: int, flags: tuple[str, ...] = ()) -> _Reduced:
+def jackknifed(value: Callable[[NDArray[np.intp]], float], n: int, flags: tuple[str, ...] = ()) -> Reduced:
+    """A metric of n clips, with its interval by deletions and all values that went into it."""
     calls: dict[tuple[int, ...], float] = {}
 
     def told(kept: NDArray[np.intp]) -> float:
@@ -346,7 +372,7 @@ def _jackknifed(value: Callable[[NDArray[np.intp]], float], n: int, flags: tuple
     except Unscored as reason:
         # Without one of the clips nothing is left to score: the value stands, an interval does not exist.
         try:
-            return _Reduced(value(np.arange(n)), flags=flags)
+            return Reduced(value(np.arange(n)), flags=flags)
         except Unscored:
-            return _Reduced(None, reason=reason.reason, detail=reason.detail)
-    return _Reduced(interval.value, interval.low, interval.high, interval.method, flags=flags, replicates=tuple(calls.items()))
+            return Reduced(None, reason=reason.reason, detail=reason.detail)
+    return Reduced(interval.value, interval.low, interval.high, interval.method, flags=flags, replicates=tuple(calls.items()))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark import cases, paths
 from benchmark.data import canonical
@@ -21,6 +22,9 @@ from benchmark.rows import ClipVariant
 from benchmark.runs import scores_json
 from benchmark.scores import FrameValues
 
+if TYPE_CHECKING:
+    import jsonschema
+
 
 def schema(name: str) -> dict[str, Any]:
     """The shipped JSON Schema `run`, `journal`, `scores` or `profile`."""
@@ -33,13 +37,13 @@ def validate(path: Path) -> list[str]:
     if path.is_file():
         return _cases(path)
     record = load(path)
-    findings = [*_against("run", record.header, path / HEADER), *_profile(path / PROFILE)]
+    findings = [*against("run", record.header, path / HEADER), *_profile(path / PROFILE)]
     for number, entry in enumerate(read_journal(path / JOURNAL), 1):
-        findings += _against("journal", entry, path / f"{JOURNAL}:{number}")
+        findings += against("journal", entry, path / f"{JOURNAL}:{number}")
     if not (path / SCORES).exists():
         return [*findings, f"{path}: not finished (status {record.status}); hvbench resume {path}"]
     stored = json.loads((path / SCORES).read_text(encoding="utf-8"))
-    findings += _against("scores", stored, path / SCORES)
+    findings += against("scores", stored, path / SCORES)
     if findings:
         return findings
     found = hashlib.sha256(canonical(record.header["spec"]).encode()).hexdigest()
@@ -67,7 +71,7 @@ def _profile(path: Path) -> list[str]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         return [f"{path}: no JSON: {error}"]
-    if findings := _against("profile", found, path):
+    if findings := against("profile", found, path):
         return findings
     strange = {f"{row['name']} {run['case']}" for row in found["rows"] for run in row["runs"] if run["case"] not in found["cases"]}
     names = [row["name"] for row in found["rows"]]
@@ -141,8 +145,16 @@ def _cases(path: Path) -> list[str]:
     return findings
 
 
-def _against(name: str, data: object, where: Path) -> list[str]:
+def against(name: str, data: object, where: Path) -> list[str]:
+    """Where JSON data departs from the shipped schema of that name."""
+    return [
+        f"{where}: {'/'.join(map(str, error.absolute_path)) or 'top'}: {error.message[:200]}" for error in _checker(name).iter_errors(data)
+    ]
+
+
+@lru_cache
+def _checker(name: str) -> jsonschema.Draft202012Validator:
+    """Made once: a journal has thousands of lines."""
     import jsonschema
 
-    checker = jsonschema.Draft202012Validator(schema(name))
-    return [f"{where}: {'/'.join(map(str, error.absolute_path)) or 'top'}: {error.message[:200]}" for error in checker.iter_errors(data)]
+    return jsonschema.Draft202012Validator(schema(name))

@@ -76,28 +76,39 @@ def markdown(title: str, sides: Sequence[tuple[str, str]], findings: Sequence[Fi
     return "\n".join([*lines, "", *said, *(f"- {plain(note)}" for note in notes), *(f"- {note}" for note in foot(findings, alpha))]) + "\n"
 
 
-def junit(name: str, sides: Sequence[tuple[str, str]], findings: Sequence[Finding], failing: Sequence[str]) -> str:
+def junit(suites: Sequence[ET.Element]) -> str:
+    """The file: its counts are the sums of its suites'."""
+    counts = {name: str(sum(int(suite.get(name, "0")) for suite in suites)) for name in ("tests", "failures", "errors", "skipped")}
+    root = ET.Element("testsuites", counts)
+    root.extend(suites)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def counted(name: str, tests: int, failures: int, skipped: int) -> ET.Element:
+    """An empty suite that says how many cases follow."""
+    counts = {"tests": str(tests), "failures": str(failures), "errors": "0", "skipped": str(skipped)}
+    return ET.Element("testsuite", {"name": xml(name), **counts})
+
+
+def suite(name: str, sides: Sequence[tuple[str, str]], findings: Sequence[Finding], failing: Sequence[str]) -> ET.Element:
     """One suite, one case a number. A failing verdict is a failure; another `cannot tell` is a skipped case with its reason."""
     failures = [f for f in findings if f.verdict in failing]
     skipped = [f for f in findings if f.verdict == "cannot tell" and f not in failures]
-    counts = {"tests": str(len(findings)), "failures": str(len(failures)), "errors": "0", "skipped": str(len(skipped))}
-    root = ET.Element("testsuites", counts)
-    suite = ET.SubElement(root, "testsuite", {"name": _xml(name), **counts})
-    properties = ET.SubElement(suite, "properties")
+    found = counted(name, len(findings), len(failures), len(skipped))
+    properties = ET.SubElement(found, "properties")
     for side, value in sides:
-        ET.SubElement(properties, "property", {"name": _xml(side), "value": _xml(value)})
+        ET.SubElement(properties, "property", {"name": xml(side), "value": xml(value)})
     for f in findings:
-        case = ET.SubElement(suite, "testcase", {"classname": _xml(f"{name} : {f.protocol} : {f.method}"), "name": _xml(f.name)})
+        case = ET.SubElement(found, "testcase", {"classname": xml(f"{name} : {f.protocol} : {f.method}"), "name": xml(f.name)})
         told = "; ".join(f"{column} {text}" for column, text in zip(COLUMNS[1:], cells(f)[1:], strict=True))
         why = remarks(f)
         if f.verdict in failing:
-            found = ET.SubElement(case, "failure", {"type": f.verdict, "message": _xml(f"{f.verdict}: {told}")})
-            found.text = _xml(why)
+            ET.SubElement(case, "failure", {"type": f.verdict, "message": xml(f"{f.verdict}: {told}")}).text = xml(why)
         elif f.verdict == "cannot tell":
-            ET.SubElement(case, "skipped", {"message": _xml(f"cannot tell: {why}")})
-        ET.SubElement(case, "system-out").text = _xml(told + (f"\n{why}" if why else ""))
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+            ET.SubElement(case, "skipped", {"message": xml(f"cannot tell: {why}")})
+        ET.SubElement(case, "system-out").text = xml(told + (f"\n{why}" if why else ""))
+    return found
 
 
 def plain(text: str) -> str:
@@ -107,7 +118,7 @@ def plain(text: str) -> str:
     return " ".join(_MARKUP.sub(r"\\\1", entities).replace("@", "&#64;").split())
 
 
-def _xml(text: str) -> str:
+def xml(text: str) -> str:
     """XML 1.0 has no control characters; they become U+FFFD. ElementTree escapes the rest."""
     return _NOT_XML.sub("\ufffd", text)
 

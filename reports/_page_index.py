@@ -11,7 +11,8 @@ from reports._page_cards import card_id, protocol_card, provenance
 from reports._page_data import Column, Run
 from reports._page_svg import dots
 from reports._ranks import rank_table
-from reports.show import SAID, tables
+from reports._rows import SAID
+from reports.show import tables
 
 POLICY = (
     "default-src 'none'; script-src 'self' file:; style-src 'self' file: 'unsafe-inline'; img-src 'self' file: data:; "

@@ -1,4 +1,4 @@
-"""A gate for CI: is a run worse than its baseline? Exit code 4 says so."""
+"""A gate for CI: is a run worse than its baseline, a table wrong in itself, the leaderboard stale? Exit code 4 says so."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import hashlib
 import json
 import sys
 import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.data import canonical
@@ -14,6 +16,8 @@ from benchmark.errors import InputError
 from benchmark.record import SCORES, Record, load
 from benchmark.registry import Verb
 from reports import _baseline as baselines
+from reports import _board_files as board
+from reports import _checks as checks
 from reports import _gate_files as files
 from reports._gate import judge
 
@@ -22,9 +26,20 @@ GATE = 4
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="a run directory")
     parser.add_argument(
-        "--baseline", type=Path, required=True, metavar="FILE", help="what the run is held against (JSON, made by --update)"
+        "run", type=Path, nargs="?", help="a run directory; not needed where only --leaderboard or --lint is asked (RUN goes first)"
+    )
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="what the run is held against (JSON, made by --update)")
+    parser.add_argument(
+        "--leaderboard",
+        type=Path,
+        nargs="?",
+        const=board.RECORDS,
+        metavar="DIR",
+        help=f"are the leaderboard's pages what the records below DIR give? (default {board.RECORDS})",
+    )
+    parser.add_argument(
+        "--lint", type=Path, nargs="*", metavar="FILE", help="is anything wrong inside these tables? (default: the shipped papers)"
     )
     parser.add_argument("--fail-on", choices=["worse", "cannot-tell"], default="worse", help="cannot-tell: exit 4 on it too")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML, one test case a number")
@@ -35,12 +50,46 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    record = _whole(arguments.run)
+    more = arguments.leaderboard is not None or arguments.lint is not None
+    if arguments.run is None and (arguments.baseline or arguments.update or not more):
+        hint = "hvbench check RUN --baseline FILE --lint a.csv"
+        raise InputError("a gate needs a RUN", code="usage", expected="RUN first, or --leaderboard, or --lint alone", hint=hint)
+    if arguments.run is not None and arguments.baseline is None:
+        raise InputError(
+            "a RUN is held against a baseline", code="usage", found="no --baseline", hint=f"hvbench check {arguments.run} --baseline FILE"
+        )
+    if arguments.update and more:
+        raise InputError("--update looks at nothing else", code="usage", expected="--leaderboard and --lint in a call of their own")
     if arguments.update:
-        return _update(record, arguments)
+        return _update(_whole(arguments.run), arguments)
     for option, given in (("--reason", arguments.reason), ("--metric", arguments.metric)):
         if given:
             raise InputError(f"{option} goes with --update", code="usage", found=option, expected="--update, or none of both")
+    metrics = [_against_baseline(arguments)] if arguments.run is not None else []
+    asked = [*checks.of_leaderboard(arguments.leaderboard), *checks.of_tables(arguments.lint)]
+    if arguments.junit:
+        baselines.write(arguments.junit, files.junit([*(one.junit for one in metrics), *checks.junit(asked)]))
+    if arguments.markdown:
+        baselines.write(arguments.markdown, "\n".join([*(one.markdown for one in metrics), *checks.markdown(asked)]))
+    print("\n\n".join([*(one.text for one in metrics), *checks.text(asked)]))
+    said = [*(one.complaint for one in metrics if one.complaint), *checks.complaints(asked)]
+    for line in said:
+        print(f"hvbench check: {line}", file=sys.stderr)
+    return GATE if said else 0
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the gate of metrics says in each format. complaint: empty where it says yes."""
+
+    text: str
+    markdown: str
+    junit: ET.Element
+    complaint: str
+
+
+def _against_baseline(arguments: argparse.Namespace) -> _Judged:
+    record = _whole(arguments.run)
     baseline = baselines.of(arguments.baseline, record)
     findings, notes = judge(record, baseline)
     failing = ["worse"] if arguments.fail_on == "worse" else ["worse", "cannot tell"]
@@ -49,16 +98,14 @@ def _run(arguments: argparse.Namespace) -> int:
         ("baseline", f"{baseline.label}, revision {_revision(baseline.section.get('git'))}"),
         ("its reason", next((str(item["reason"]) for item in reversed(baseline.history) if item.get("section") == baseline.name), "-")),
     ]
-    if arguments.junit:
-        baselines.write(arguments.junit, files.junit(baseline.name, sides, findings, failing))
-    if arguments.markdown:
-        baselines.write(arguments.markdown, files.markdown(f"{baseline.name} against its baseline", sides, findings, baseline.alpha, notes))
-    print("\n".join(f"{name + ':':12}{value}" for name, value in sides))
-    print(files.table(f"{baseline.name} : {files.summary(findings)}", findings, baseline.alpha, notes).render("terminal"))
+    table = files.table(f"{baseline.name} : {files.summary(findings)}", findings, baseline.alpha, notes).render("terminal")
     no = [finding for finding in findings if finding.verdict in failing]
-    if no:
-        print(f"hvbench check: {files.summary(no)}: {', '.join(finding.full_name for finding in no)}", file=sys.stderr)
-    return GATE if no else 0
+    return _Judged(
+        "\n".join([*(f"{name + ':':12}{value}" for name, value in sides), table]),
+        files.markdown(f"{baseline.name} against its baseline", sides, findings, baseline.alpha, notes),
+        files.suite(baseline.name, sides, findings, failing),
+        f"{files.summary(no)}: {', '.join(finding.full_name for finding in no)}" if no else "",
+    )
 
 
 def _update(record: Record, arguments: argparse.Namespace) -> int:
@@ -124,4 +171,6 @@ def _revision(git: dict[str, object] | None) -> str:
     return str(git["revision"])[:8] + (" with changes" if git.get("dirty") else "")
 
 
-VERB = Verb(name="check", summary="a gate: is a run worse than its baseline?", configure=_configure, run=_run)
+VERB = Verb(
+    name="check", summary="a gate: is a run worse than its baseline, a table wrong, the leaderboard stale?", configure=_configure, run=_run
+)

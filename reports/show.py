@@ -9,16 +9,10 @@ from pathlib import Path
 from statistics import median as middle
 from typing import Any
 
-from benchmark import statistics
 from benchmark.record import Record, load
 from benchmark.registry import Verb
+from reports._rows import POOLING, Rows, arrow, half, intervals, mark, places, remarks, why, worth_a_column
 from reports._table import FORMATS, Cell, Table, number
-
-Rows = Mapping[tuple[str, str], Mapping[str, Any]]
-"""(method, variant) -> row of scores.json."""
-SAID = {"rehearsal": "rehearsal: a stand-in for the model made the clips, no result"}
-"""What a flag says where its name says too little."""
-MARKS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def tables(record: Record, protocols: list[str] | None = None) -> list[Table]:
@@ -35,7 +29,7 @@ def _table(record: Record, protocol: str) -> Table:
     by = {(row["adapter"], f"{row['metric']}@{row['variant']}"): row for row in rows}
     notes: dict[str, str] = {}
     cells: list[list[Cell]] = []
-    variants, absent = _worth_a_column(variants, methods, by)
+    variants, absent = worth_a_column(variants, methods, by)
     ranks = {name: _ranks([by[m, name] for m in methods]) for name in variants}
     for method in methods:
         line = [Cell(method)]
@@ -49,32 +43,13 @@ def _table(record: Record, protocol: str) -> Table:
         line.append(Cell(str(failed) if failed else "0", value=float(failed)))
         cells.append(line)
     heads = [_head(name, next(row for row in rows if f"{row['metric']}@{row['variant']}" == name)) for name in variants]
-    pooling = {"clips": "mean over frames, then clips", "frames": "every frame weighs the same"}[
-        next(p["pooling"] for p in record.header["protocols"] if p["id"] == protocol)
-    ]
-    foot = [pooling]
-    for method in sorted({row["ci_method"] for row in rows if row["ci_low"] is not None}):
-        n = min(row["n_clips"] for row in rows if row["ci_method"] == method and row["ci_low"] is not None)
-        simulated = statistics.coverage(method, n)
-        said = f" (simulated at {simulated[0]} clips: {simulated[1]:.0f} %, skewed values {simulated[2]:.0f} %)" if simulated else ""
-        foot.append(f"±: half the {method} interval over clips, nominal 95 %{said}")
+    pooling = POOLING[next(p["pooling"] for p in record.header["protocols"] if p["id"] == protocol)]
+    foot = [pooling, *intervals(rows)]
     foot += [f"unscored: {', '.join(names)} ({why})" for why, names in absent.items()] + _biases(record, protocol, by)
     foot += _seeds(rows, variants)
     foot += [f"{mark} {text}" for text, mark in notes.items()]
     suite = record.header["suite"]
     return Table(f"{suite['id']}/{record.header['split']['id']} : {protocol}", ["method", *heads, "clips", "failed"], cells, foot)
-
-
-def _worth_a_column(variants: list[str], methods: list[str], by: Rows) -> tuple[list[str], dict[str, list[str]]]:
-    """Variants with a value somewhere; and by reason those that every method lacks alike, which a footnote tells. All of them where nothing is scored."""
-    absent: dict[str, list[str]] = {}
-    for name in variants:
-        reasons = {_why(by[method, name]) if by[method, name]["value"] is None else "" for method in methods}
-        if len(reasons) == 1 and (why := reasons.pop()):
-            absent.setdefault(why, []).append(name)
-    hidden = {name for names in absent.values() for name in names}
-    kept = [name for name in variants if name not in hidden]
-    return (kept, absent) if kept else (variants, {})
 
 
 def _seeds(rows: Sequence[Mapping[str, Any]], variants: Sequence[str]) -> list[str]:
@@ -102,41 +77,20 @@ def _biases(record: Record, protocol: str, by: Rows) -> list[str]:
 
 
 def _head(name: str, row: Mapping[str, Any]) -> str:
-    arrow = {True: " ↑", False: " ↓", None: ""}[row["higher_is_better"]]
-    return f"{name}{arrow}"
+    return f"{name}{arrow(row)}"
 
 
 def _cell(row: Mapping[str, Any], rank: int, notes: dict[str, str]) -> Cell:
     if row["value"] is None:
-        return Cell("-", note=_mark(f"unscored, {_why(row)}", notes))
-    text = number(row["value"], row["decimals"])
-    if row["ci_low"] is not None:
-        text += f" ±{number((row['ci_high'] - row['ci_low']) / 2, row['decimals'])}"
-    flags = [SAID.get(flag, flag) for flag in row["flags"] if flag != "incomplete"]
-    if "incomplete" in row["flags"]:
-        flags.append("incomplete: over the scored clips only")
-    if row["n_left_out"]:
-        flags.append(f"{row['n_left_out']} frames left out")
-    return Cell(text, rank, _mark(", ".join(flags), notes) if flags else "", row["value"])
-
-
-def _why(row: Mapping[str, Any]) -> str:
-    return f"{row['reason']}: {row['detail']}" if row["detail"] else str(row["reason"])
-
-
-def _mark(text: str, notes: dict[str, str]) -> str:
-    if text not in notes:
-        notes[text] = f"[{MARKS[len(notes)] if len(notes) < len(MARKS) else len(notes)}]"
-    return notes[text]
+        return Cell("-", note=mark(f"unscored, {why(row)}", notes))
+    said = remarks(row)
+    return Cell(number(row["value"], row["decimals"]) + half(row), rank, mark(said, notes) if said else "", row["value"])
 
 
 def _ranks(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """{method: 1 or 2} among complete rows; ties share a rank. Nothing is ranked where fewer than two methods have a value or no direction is better."""
     scored = [row for row in rows if row["value"] is not None and not {"incomplete", "rehearsal"} & set(row["flags"])]
-    if len(scored) < 2 or scored[0]["higher_is_better"] is None:
-        return {}
-    values = sorted({row["value"] for row in scored}, reverse=scored[0]["higher_is_better"])
-    return {row["adapter"]: values.index(row["value"]) + 1 for row in scored if row["value"] in values[:2]}
+    return places({row["adapter"]: row["value"] for row in scored}, scored[0]["higher_is_better"]) if scored else {}
 
 
 def clip_table(record: Record, protocol: str) -> Table:

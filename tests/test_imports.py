@@ -25,7 +25,7 @@ FORBIDDEN = {
     "adapters": {"suites", "reports", "tests"},
     "reports": {"suites", "adapters", "tests", "torch"},
 }
-REPORTS_MAY = {"record", "statistics", "registry", "errors", "data", "paths"}
+REPORTS_MAY = {"record", "statistics", "registry", "errors", "data", "paths", "recount"}
 """Parts of `benchmark` that a report may read."""
 TO_LOOK_AT = {"_page_clip.py": {"media", "mosaic"}, "_page_marks.py": {"features"}}
 """Pages show pictures: these files also read clips and stored features, to show them, never to score."""

@@ -68,6 +68,11 @@ def test_ci_runs_what_the_readme_says() -> None:
         assert command in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
+def test_ci_holds_the_leaderboard_against_its_records() -> None:
+    (line,) = [step["run"] for step in steps(ROOT / ".github" / "workflows" / "ci.yml") if "leaderboard" in str(step.get("run", ""))]
+    assert parser().parse_args(shlex.split(line)[1:]).check
+
+
 def test_the_committed_baseline_is_whole() -> None:
     """It speaks of the suite that ci.yml runs, and says why it is as it is."""
     data = load(ROOT / ".github" / "baseline.json")
