@@ -5,6 +5,7 @@ What is used where, and how well it does, stands in docs/statistics.md.
 
 from __future__ import annotations
 
+from benchmark.statistics.agreement import Alpha, exact_share, krippendorff
 from benchmark.statistics.association import Association, average_ranks, kendall, spearman
 from benchmark.statistics.comparisons import (
     Comparison,
@@ -20,6 +21,7 @@ from benchmark.statistics.comparisons import (
 from benchmark.statistics.frechet import frechet_distance, frechet_from_moments, kid
 from benchmark.statistics.intervals import COVERAGE, Interval, SampleBias, Statistic, coverage, jackknife, small_sample_bias, t_interval
 from benchmark.statistics.power import Detectable, clips_needed, detectable, smallest_p
+from benchmark.statistics.preference import Clustered, Strengths, bradley_terry, clustered_mean, strengths
 from benchmark.statistics.ranking import Rank, ranks
 from benchmark.statistics.slowdown import Ratio, slowdown
 from benchmark.statistics.speed import Fit, Times, fit, knee, speed_up, steps_of, times
@@ -27,7 +29,9 @@ from benchmark.statistics.student import detectable_difference, t_quantile, t_ta
 
 __all__ = [
     "COVERAGE",
+    "Alpha",
     "Association",
+    "Clustered",
     "Comparison",
     "Detectable",
     "Fit",
@@ -38,12 +42,16 @@ __all__ = [
     "SampleBias",
     "SignFlip",
     "Statistic",
+    "Strengths",
     "Times",
     "average_ranks",
+    "bradley_terry",
     "clips_needed",
+    "clustered_mean",
     "coverage",
     "detectable",
     "detectable_difference",
+    "exact_share",
     "family",
     "fit",
     "frechet_distance",
@@ -54,6 +62,7 @@ __all__ = [
     "kendall",
     "kid",
     "knee",
+    "krippendorff",
     "paired",
     "ranks",
     "sign_flip",
@@ -63,6 +72,7 @@ __all__ = [
     "spearman",
     "speed_up",
     "steps_of",
+    "strengths",
     "t_interval",
     "t_quantile",
     "t_tail",
