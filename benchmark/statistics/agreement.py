@@ -104,7 +104,10 @@ DISTANCES: dict[str, Callable[[Numbers, Numbers], Numbers]] = {"nominal": _nomin
 
 
 def exact_share(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Clopper and Pearson's interval (1934) of a share of n independent trials: never covers less than its level. ValueError: not 0 <= successes <= n, n < 1."""
+    """Clopper and Pearson's interval (1934) of a share of n independent trials: never covers less than its level.
+
+    ValueError: not 0 <= successes <= n, n < 1, a level outside 0..1.
+    """
     if not 0 <= successes <= n or n < 1 or not 0 < level < 1:
         raise ValueError(f"0 <= successes <= n, n >= 1 and a level between 0 and 1 are needed, not {successes}, {n} and {level}")
     tail = (1 - level) / 2

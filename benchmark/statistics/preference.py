@@ -88,11 +88,11 @@ def clustered_mean(
     return Clustered(mean, max(0.0, low) if share else low, min(1.0, high) if share else high, se, method, n, *counts, few)
 
 
-def bradley_terry(wins: ArrayLike) -> Numbers:
+def bradley_terry(wins: ArrayLike, names: Sequence[str] | None = None) -> Numbers:
     """(k, k) wins of row over column (ties half on each side) -> (k,) log strengths, mean 0: maximum likelihood by Hunter's MM algorithm (2004).
 
     Exists exactly where every method can be reached from every other along wins (Ford 1957). Raises Unscored: `one-method`, `unconnected` (two groups
-    were never compared), `separated` (a group never lost a vote to the rest: its strength is without bound); the detail names the indices.
+    were never compared), `separated` (a group never lost a vote to the rest: its strength is without bound); the detail tells which, by `names`, else by index.
     ValueError: not square, negative, a diagonal that is not 0.
     """
     table = np.asarray(wins, np.float64)
@@ -104,7 +104,7 @@ def bradley_terry(wins: ArrayLike) -> Numbers:
         or np.diag(table).any()
     ):
         raise ValueError("wins must be a square table of numbers >= 0 with an empty diagonal")
-    _connected(table)
+    _connected(table, names or [str(i) for i in range(len(table))])
     games, won = table + table.T, table.sum(1)
     strength = np.ones(len(table))
     for _ in range(STEPS):
@@ -124,16 +124,17 @@ def strengths(
     outcome: ArrayLike,
     raters: Sequence[Hashable],
     clips: Sequence[Hashable],
-    k: int,
+    names: Sequence[str],
     *,
     level: float = 0.95,
 ) -> Strengths:
     """Bradley-Terry strengths of votes, with intervals clustered by rater and clip.
 
-    first, second: (n,) indices 0..k-1 of the two methods of a vote. outcome: (n,) 1 = first, 0 = second, 1/2 = the same. The error is the sandwich
+    first, second: (n,) indices in names of the two methods of a vote. outcome: (n,) 1 = first, 0 = second, 1/2 = the same. The error is the sandwich
     of the information matrix around the scores of the votes, summed within raters, within clips and within both (Cameron, Gelbach and Miller 2011,
     section 2.3, for maximum likelihood), as in `clustered_mean`. Raises as `bradley_terry`.
     """
+    k = len(names)
     a, b, y = np.asarray(first, np.intp), np.asarray(second, np.intp), np.asarray(outcome, np.float64)
     if not len(a) == len(b) == len(y) == len(raters) == len(clips):
         raise ValueError("votes must have one length")
@@ -142,7 +143,7 @@ def strengths(
     wins = np.zeros((k, k))
     np.add.at(wins, (a, b), y)
     np.add.at(wins, (b, a), 1 - y)
-    log = bradley_terry(wins)
+    log = bradley_terry(wins, names)
     chance = 1 / (1 + np.exp(log[b] - log[a]))
     scores = np.zeros((len(y), k))
     scores[np.arange(len(y)), a] += y - chance
@@ -204,23 +205,24 @@ def _newton(games: Numbers, won: Numbers, log: Numbers) -> Numbers:
         log = log + np.clip(step, -1, 1)
         if float(np.abs(step).max()) < 1e-14:
             break
-    return log - log.mean()
+    centred: Numbers = log - log.mean()
+    return centred
 
 
-def _connected(wins: Numbers) -> None:
+def _connected(wins: Numbers, names: Sequence[str]) -> None:
     """Unscored where the likelihood has no maximum."""
     k = len(wins)
     if k < 2:
         raise Unscored("one-method", "strengths are between two methods at least")
     compared, beats = _reach(wins + wins.T > 0), _reach(wins > 0)
     if not compared[0].all():
-        group = ", ".join(map(str, np.flatnonzero(compared[0])))
-        raise Unscored("unconnected", f"methods {group} were never compared with the others")
+        named = ", ".join(names[i] for i in np.flatnonzero(compared[0]).tolist())
+        raise Unscored("unconnected", f"{named}: never compared with the others")
     for i in range(k):
         # whoever beats somebody of the group belongs to it in the end: nobody outside ever won a vote against it
         group = beats[:, i]
         if not group.all():
-            raise Unscored("separated", f"methods {', '.join(map(str, np.flatnonzero(group)))} never lost a vote to the others")
+            raise Unscored("separated", f"{', '.join(names[i] for i in np.flatnonzero(group).tolist())}: never lost a vote to the others")
 
 
 def _reach(edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
