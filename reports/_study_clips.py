@@ -174,6 +174,13 @@ def _whole(source: Source) -> bool:
     return source.crop == (0, 0, info.width, info.height)
 
 
+def digest(path: Path) -> str:
+    """sha256 of a written clip."""
+    from benchmark.media import sha256_file
+
+    return sha256_file(path)
+
+
 def _length(info: VideoInfo) -> Fraction:
     assert info.times is not None
     assert info.fps is not None

@@ -263,8 +263,6 @@ class _Design:
 def _write_clips(
     folder: Path, design: _Design, found: Mapping[str, Sequence[media.Source]], plan: Plan, told: Callable[[str], None]
 ) -> tuple[dict[str, str], dict[str, bool]]:
-    from benchmark.media import sha256_file
-
     audible = {}
     for case in design.cases:
         told(case)
@@ -277,7 +275,7 @@ def _write_clips(
             audible[case] = media.copy_case(listed, plan.side)
         else:
             audible[case] = media.write_case(listed, plan.side)[1]
-    return {name: sha256_file(folder / f"{name}.mp4") for name in sorted(design.clips)}, audible
+    return {name: media.digest(folder / f"{name}.mp4") for name in sorted(design.clips)}, audible
 
 
 def _write_page(folder: Path, data: Mapping[str, Any]) -> None:
