@@ -71,7 +71,8 @@ class Made:
 
 
 def make(record: Record, out: Path, plan: Plan, told: Callable[[str], None] = lambda _: None) -> Made:
-    """Write OUT/page (for raters) and OUT/key.json (not for raters). The same record, plan and video library give the same bytes.
+    """Write OUT/page (for raters) and OUT/key.json (not for raters). The same record and plan give the same page and study id; clips are
+    the same to the byte as far as the encoder is.
 
     told: is called with the id of each case before it is written. InputError: methods or clips that the record has not, a folder that holds something
     already, numbers that make no study.
@@ -103,7 +104,9 @@ def make(record: Record, out: Path, plan: Plan, told: Callable[[str], None] = la
         elif any(audible.values()) != all(audible.values()):
             notes.append(f"without sound: {', '.join(case for case in cases if not audible[case])}")
         data = design.page(dimensions, any(audible.values()))
-        study = hashlib.sha256(canonical([data, hashes]).encode()).hexdigest()[:16]
+        # of what was scored, not of what the encoder made of it: the id is the same on every machine
+        contents = {f"{source.method}/{case}": source.sha256 for case in cases for source in found[case]}
+        study = hashlib.sha256(canonical([data, contents, plan.side, plan.copy]).encode()).hexdigest()[:16]
         _write_page(temporary, {"study": study, **data})
         key = {"format": FORMAT, "version": VERSION, "study": study, **design.key(record, dimensions, hashes)}
         temporary.replace(out / "page")

@@ -27,8 +27,8 @@ FORBIDDEN = {
 }
 REPORTS_MAY = {"record", "statistics", "registry", "errors", "data", "paths", "recount"}
 """Parts of `benchmark` that a report may read."""
-TO_LOOK_AT = {"_page_clip.py": {"media", "mosaic"}, "_page_marks.py": {"features"}}
-"""Pages show pictures: these files also read clips and stored features, to show them, never to score."""
+TO_LOOK_AT = {"_page_clip.py": {"media", "mosaic"}, "_page_marks.py": {"features"}, "_study_clips.py": {"media"}}
+"""Pages and studies show pictures: these files also read clips and stored features, to show them, never to score."""
 
 
 def name_of(path: Path) -> str:

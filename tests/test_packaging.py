@@ -62,7 +62,7 @@ def test_the_wheel_holds_the_four_packages_and_nothing_else(wheel: Path) -> None
     expected = {
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
-        for pattern in ("*.py", "*.toml", "*.json", "*.csv", "py.typed")
+        for pattern in ("*.py", "*.toml", "*.json", "*.csv", "*.html", "*.css", "*.js", "py.typed")
         for path in (ROOT / package).rglob(pattern)
         if "records" not in path.parts  # submissions to the leaderboard stay in the repository
     }
