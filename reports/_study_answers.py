@@ -39,10 +39,13 @@ class Rater:
 
     @property
     def failed(self) -> str:
-        """Why the rater is left out; empty if not: any degraded copy not told from its clip, or more than half of the repeats contradicted."""
+        """Why the rater is left out; empty if not: any degraded copy not told from its clip, or two or more repeats, and more than half, contradicted.
+
+        One contradiction is no sign: of two clips that look alike everybody says now this, now that.
+        """
         if not all(self.degraded):
             return f"{self.degraded.count(False)} of {len(self.degraded)} degraded copies not noticed"
-        if self.repeats and self.repeats.count(False) > len(self.repeats) / 2:
+        if self.repeats.count(False) > max(1, len(self.repeats) / 2):
             return f"{self.repeats.count(False)} of {len(self.repeats)} repeats contradicted"
         return ""
 
@@ -231,7 +234,9 @@ def passes_at_random(key: Mapping[str, Any]) -> float | None:
         told = _sum_of(apart, d, lambda total: total >= DROP * d)
         absolute = {size: (1 if size == 0 else 2) * apart[size] for size in range(11)}
         steady = _sum_of(absolute, d, lambda total: total <= APART * d)
-    passed = math.fsum(math.comb(repeats, k) * (1 - steady) ** k * steady ** (repeats - k) for k in range(repeats // 2 + 1))
+    passed = math.fsum(
+        math.comb(repeats, k) * (1 - steady) ** k * steady ** (repeats - k) for k in range(min(repeats, max(1, repeats // 2)) + 1)
+    )
     return float(told**degraded * passed)
 
 

@@ -106,7 +106,8 @@ def _strengths(votes: Sequence[Vote], methods: Sequence[str]) -> statistics.Stre
         return error
 
 
-def _cell(found: Clustered | None, rank: int, notes: dict[str, str], scale: float = 1, decimals: int = 2) -> Cell:
+def _cell(found: Clustered | None, rank: int, notes: dict[str, str], share: bool = False) -> Cell:
+    scale, decimals = (100.0, 1) if share else (1.0, 2)
     if found is None:
         return Cell("-", note=_mark("no vote", notes))
     text = number(found.value * scale, decimals)
@@ -116,7 +117,10 @@ def _cell(found: Clustered | None, rank: int, notes: dict[str, str], scale: floa
         text += f" [{number(found.low * scale, decimals)}, {number(found.high * scale, decimals)}]"
         note = _mark("all votes alike: the exact interval of as many votes as there are clusters", notes)
         return Cell(text, rank, note, found.value * scale)
-    text += f" ±{number((found.high - found.low) / 2 * scale, decimals)}"
+    if share:  # cut off at 0 and 100, so not symmetric
+        text += f" [{number(found.low * scale, decimals)}, {number(found.high * scale, decimals)}]"
+    else:
+        text += f" ±{number((found.high - found.low) / 2 * scale, decimals)}"
     told = _told(found)
     return Cell(text, rank, _mark(told, notes) if told else "", found.value * scale)
 
@@ -163,7 +167,8 @@ def _means(key: Mapping[str, Any], votes: Sequence[Vote]) -> Table:
 
 
 def _size(votes: Sequence[Vote]) -> str:
-    return f"{len(votes)} votes, {len({v.rater for v in votes})} raters, {len({v.case for v in votes})} clips"
+    counts = {"vote": len(votes), "rater": len({v.rater for v in votes}), "clip": len({v.case for v in votes})}
+    return ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
 
 
 def _rates(key: Mapping[str, Any], votes: Sequence[Vote], *, implied: bool) -> Table:
@@ -172,7 +177,7 @@ def _rates(key: Mapping[str, Any], votes: Sequence[Vote], *, implied: bool) -> T
     for d in key["dimensions"]:
         found = [_rate([v for v in votes if v.dimension == d], m) for m in key["methods"]]
         ranks = _ranks([f.value if f else None for f in found])
-        columns.append([_cell(f, r, notes, 100, 1) for f, r in zip(found, ranks, strict=True)])
+        columns.append([_cell(f, r, notes, True) for f, r in zip(found, ranks, strict=True)])
     foot = [_size(votes), "share of pairs won, ties by half; 50 is as good as the others", TWO_WAY]
     if implied:
         foot.append("implied: pairs of ratings that one rater gave to two methods on one clip; nobody was asked to compare")
@@ -205,7 +210,7 @@ def _between(key: Mapping[str, Any], votes: Sequence[Vote], dimension: str) -> T
     notes: dict[str, str] = {}
     own = [v for v in votes if v.dimension == dimension]
     rows = [
-        [Cell(m), *(Cell("") if m == other else _cell(_rate(own, m, other), 0, notes, 100, 1) for other in key["methods"])]
+        [Cell(m), *(Cell("") if m == other else _cell(_rate(own, m, other), 0, notes, True) for other in key["methods"])]
         for m in key["methods"]
     ]
     foot = [f"{sum(v.value == 0.5 for v in own)} of {len(own)} votes said: the same", *(f"{mark} {text}" for text, mark in notes.items())]
@@ -279,13 +284,15 @@ def _raters(study: Answers, keep_failed: bool) -> Table:
             ]
         )
     rating = study.key["kind"] == "rating"
-    rule = "rated 2 points or more below their clip" if rating else "chosen less often than their clip"
-    steady = "within 3 points of the first time" if rating else "not the opposite of the first time"
-    foot = [f"left out: any degraded copy that was not {rule}, or more than half of the repeats not {steady} (means over dimensions)"]
+    rule = "not rated 2 points or more below its clip" if rating else "not chosen less often than its clip"
+    apart = "more than 3 points from the first time" if rating else "opposite to the first time"
+    foot = [f"left out: any degraded copy {rule} (mean over dimensions), or two or more repeats, and more than half, {apart}"]
     foot.append(f"apart: {'mean distance of the two ratings, in points' if rating else 'share of contradicted answers'}")
     chance = passes_at_random(study.key)
     if chance is not None:
-        foot.append(f"who answers at random passes all the same with probability {chance:.2g}; who looks and does not care passes")
+        foot.append(
+            f"who answers at random passes all the same with probability {chance:.2g}; checks find who does not look, not who judges badly"
+        )
     foot += [f"file left out: {path}: {why}" for path, why in study.refused]
     return Table("raters", ["rater", "answered", "degraded copies", "repeats", "apart", "verdict"], rows, foot)
 
