@@ -59,8 +59,10 @@ def read_ratings(path: Path) -> dict[str, dict[tuple[str, str], float]]:
     return found
 
 
-def agree(record: Record, ratings: Path, words: Sequence[str], mapping: Path | None, protocol: str | None) -> list[Table]:
-    """The tables of a run against a file of ratings. InputError where nothing can be compared."""
+def agree(
+    record: Record, ratings: Path, words: Sequence[str], mapping: Path | None, protocol: str | None, *, flat: bool = False
+) -> list[Table]:
+    """The tables of a run against a file of ratings; flat: one, a row a metric. InputError where nothing can be compared."""
     people = read_ratings(ratings)
     wanted, notes = _wanted(record, people, words, mapping)
     found = []
@@ -76,6 +78,8 @@ def agree(record: Record, ratings: Path, words: Sequence[str], mapping: Path | N
     unasked = sorted(set(people) - {aspect for _, aspect in wanted})
     if unasked:
         notes.append(f"rated, and no metric set against it: {', '.join(unasked)}")
+    if flat:
+        return [_flat(record, found, notes)]
     return [_pairs_table(record, found, notes), _ranks_table(record, found), _power_table(record, found)]
 
 
@@ -238,3 +242,41 @@ def _power_table(record: Record, found: Iterable[Agreement]) -> Table:
         "one vote a clip (a majority) says nothing of how far people agree with one another; nothing here is adjusted for the number of metrics tried",
     ]
     return Table(_title(record, "what these ratings can show"), heads, rows, foot)
+
+
+def _flat(record: Record, found: Iterable[Agreement], notes: Sequence[str]) -> Table:
+    def numbers(one: Agreement) -> dict[str, float | None]:
+        held = one.held
+        return {
+            "pairs": float(one.pairs),
+            "ties": float(one.ties),
+            "cases": float(one.cases),
+            "clips": float(one.votes),
+            "clips not scored": float(one.missing),
+            "accuracy by sign": one.plain.value,
+            "accuracy by sign, low": one.plain.low,
+            "accuracy by sign, high": one.plain.high,
+            "accuracy of the best threshold": one.fitted,
+            "best threshold": one.threshold,
+            "accuracy held out": held.value if held else None,
+            "accuracy held out, low": held.low if held else None,
+            "accuracy held out, high": held.high if held else None,
+            "accuracy of one side": one.guess,
+            "accuracy knowing nothing": one.random,
+            "spearman": one.spearman.value,
+            "spearman, low": one.spearman.low,
+            "spearman, high": one.spearman.high,
+            "kendall": one.kendall.value,
+            "kendall, low": one.kendall.low,
+            "kendall, high": one.kendall.high,
+            "detectable accuracy": detectable_accuracy(one.plain),
+            "detectable correlation, cases": detectable_rank_correlation(one.spearman.clusters),
+            "detectable correlation, clips": detectable_rank_correlation(one.votes),
+        }
+
+    lines = [(one, numbers(one)) for one in found]
+    rows = [
+        [Cell(one.name), Cell(one.aspect), *(Cell("-") if x is None else Cell(repr(x), value=x) for x in line.values())]
+        for one, line in lines
+    ]
+    return Table(_title(record, "all numbers"), ["metric", "aspect", *lines[0][1]], rows, notes)

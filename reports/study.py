@@ -110,7 +110,8 @@ def _configure_agree(parser: argparse.ArgumentParser) -> None:
 def _agree(arguments: argparse.Namespace) -> int:
     from reports._agree_tables import agree
 
-    show(agree(load(arguments.run), arguments.ratings, arguments.metric, arguments.map, arguments.protocol), arguments.format)
+    flat = arguments.format in ("csv", "json")
+    show(agree(load(arguments.run), arguments.ratings, arguments.metric, arguments.map, arguments.protocol, flat=flat), arguments.format)
     return 0
 
 
