@@ -108,6 +108,7 @@
     questions();
     ahead();
     progress();
+    $("stage").focus({ preventScroll: true });
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) play(true); else controls();
   }
   function screen(clip, i, name) {
@@ -307,6 +308,8 @@
     localStorage.removeItem(place(state.rater));
     location.reload();
   });
+  // a button pressed by mouse gives the keyboard back: Enter means next again
+  for (const id of ["play", "again", "hear", "save-now"]) $(id).addEventListener("click", (event) => { if (event.detail) $("stage").focus({ preventScroll: true }); });
   $("questions").addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("keydown", (event) => {
     if ($("work").hidden || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -47,7 +47,7 @@ def flat(text: str) -> dict[tuple[str, ...], dict[str, str]]:
 
 
 def test_means_are_what_was_said(studies: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Rater r says 1 more than the mean for odd r and 1 less for even, in quality only, and each sees all 9 clips: 6 raters do not move the mean. Rater sums are
+    """Rater r says 1 more than the mean for odd r and 1 less for even, in quality only; each sees all 9 clips: 6 raters do not move the mean. Rater sums are
     +-3 on 3 clips of a method: variance 6/5 * 6 * 9 / 18^2 = 1/5, clips and cells: 0 and 18/17 * 18 / 18^2."""
     out = studies["rating"]
     key = key_of(out)
