@@ -118,8 +118,8 @@ def check(source: Source) -> None:
         )
 
 
-def write_case(clips: Sequence[tuple[Source, Path, bool]], side: int, *, sound: bool = True, crf: int = 20) -> tuple[float, bool]:
-    """Write the clips of one case alike: (source, file to write, degraded?). Returns (seconds, has sound).
+def write_case(clips: Sequence[tuple[Source, Path, bool]], side: int, *, sound: bool = True, crf: int = 20) -> tuple[bool, bool]:
+    """Write the clips of one case alike: (source, file to write, degraded?). Returns (has sound?, one shape?).
 
     Size: the first source's shape, its shorter side `side` pixels; others are fitted into it on grey. Rate: the fastest of the case, pictures of slower
     clips are shown longer, none is dropped (above 60 a second: every so many). Length: the shortest. Sound: only if all have it, one channel, 16 kHz. H.264
@@ -148,7 +148,8 @@ def write_case(clips: Sequence[tuple[Source, Path, bool]], side: int, *, sound: 
         with path.open("ab") as file:
             file.write(struct.pack(">I4s", space, b"free") + bytes(space - 8))
         os.utime(path, (EPOCH, EPOCH))
-    return float(count / rate), audible
+    shapes = [_shape(source, infos[source.path]) for source, _, bad in clips if not bad]
+    return audible, not shapes or max(shapes) <= 1.02 * min(shapes)
 
 
 def copy_case(clips: Sequence[tuple[Source, Path, bool]], side: int) -> bool:
@@ -185,6 +186,11 @@ def _length(info: VideoInfo) -> Fraction:
     assert info.times is not None
     assert info.fps is not None
     return info.times[-1] + 1 / info.fps
+
+
+def _shape(source: Source, info: VideoInfo) -> float:
+    width, height = source.crop[2:] if source.crop else (info.width, info.height)
+    return width / height
 
 
 def _size(source: Source, info: VideoInfo, side: int) -> tuple[int, int]:

@@ -80,7 +80,7 @@ def make(record: Record, out: Path, plan: Plan, told: Callable[[str], None] = la
     methods = _methods(record, plan)
     found, left = media.sources(record, [m for m in methods if m != media.TRUTH or not plan.with_truth], plan.with_truth)
     cases = _cases(found, left, plan, record)
-    notes = [f"left out: case {case}, {why}" for case, why in left.items()]
+    notes = [f"{why}: left out {', '.join(c for c in left if left[c] == why)}" for why in dict.fromkeys(left.values())]
     stimuli = list(range(len(methods))) if plan.kind == "rating" else list(range(len(pairs_of(len(methods)))))
     per_rater = min(plan.per_rater or MOST_ITEMS, len(stimuli) * len(cases))
     if plan.per_rater and per_rater < plan.per_rater:
@@ -97,12 +97,14 @@ def make(record: Record, out: Path, plan: Plan, told: Callable[[str], None] = la
     try:
         (temporary / "clips").mkdir(parents=True)
         design = _Design(methods, cases, plan, per_rater, checks, salt)
-        hashes, audible = _write_clips(temporary / "clips", design, found, plan, told)
+        hashes, audible, uneven = _write_clips(temporary / "clips", design, found, plan, told)
         dimensions = _dimensions(plan, audible)
         if plan.copy:
             notes.append("clips are copied as they are: size, rate, length and bytes of a file can tell its method")
         elif any(audible.values()) != all(audible.values()):
             notes.append(f"without sound: {', '.join(case for case in cases if not audible[case])}")
+        if uneven:
+            notes.append(f"methods differ in the shape of the picture, which raters can see: {', '.join(uneven)}")
         data = design.page(dimensions, any(audible.values()))
         # of what was scored, not of what the encoder made of it: the id is the same on every machine
         contents = {f"{source.method}/{case}": source.sha256 for case in cases for source in found[case]}
@@ -265,8 +267,9 @@ class _Design:
 
 def _write_clips(
     folder: Path, design: _Design, found: Mapping[str, Sequence[media.Source]], plan: Plan, told: Callable[[str], None]
-) -> tuple[dict[str, str], dict[str, bool]]:
-    audible = {}
+) -> tuple[dict[str, str], dict[str, bool], list[str]]:
+    audible: dict[str, bool] = {}
+    uneven = []
     for case in design.cases:
         told(case)
         by = {source.method: source for source in found[case]}
@@ -277,8 +280,9 @@ def _write_clips(
         if plan.copy:
             audible[case] = media.copy_case(listed, plan.side)
         else:
-            audible[case] = media.write_case(listed, plan.side)[1]
-    return {name: media.digest(folder / f"{name}.mp4") for name in sorted(design.clips)}, audible
+            audible[case], alike = media.write_case(listed, plan.side)
+            uneven += [] if alike else [case]
+    return {name: media.digest(folder / f"{name}.mp4") for name in sorted(design.clips)}, audible, uneven
 
 
 def _write_page(folder: Path, data: Mapping[str, Any]) -> None:

@@ -128,6 +128,7 @@
       if (S.sound) controls(); else play(true);
     });
     for (const event of ["play", "pause"]) video.addEventListener(event, controls);
+    video.addEventListener("loadedmetadata", () => $("screens").classList.toggle("broad", video.videoWidth > 1.2 * video.videoHeight));
     video.addEventListener("click", () => play(videos().every((v) => v.paused)));
     video.addEventListener("error", () => {
       broken = true;

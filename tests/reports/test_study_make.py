@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 
+from benchmark.api import run
 from tests.clips import write_video
 from tests.make import call, movie, told, worse, write
 from tests.people import key_of, page_of, record, score, uneven
@@ -50,7 +51,7 @@ def test_raters_cannot_tell_the_method(root: Path, tmp_path: Path, capfd: pytest
 def test_clips_are_alike_in_all_but_the_picture(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Sources differ in size, shape, rate, codec and bytes (tests.people.uneven). Every copy: the first method's shape at a shorter side of 32, the faster
     rate, as many pictures, one size in bytes, no metadata."""
-    make(capfd, uneven(tmp_path), tmp_path / "s")
+    assert "methods differ in the shape" not in make(capfd, uneven(tmp_path), tmp_path / "s")
     facts = set()
     for path in sorted((tmp_path / "s" / "page" / "clips").iterdir()):
         with av.open(str(path)) as container:
@@ -106,10 +107,10 @@ def test_what_raters_see_is_balanced(root: Path, tmp_path: Path, capfd: pytest.C
     key = key_of(tmp_path / "s")
     seen: Counter[tuple[str, ...]] = Counter()
     lefts: Counter[str] = Counter()
-    for run in key["raters"]:
-        items = [key["items"][name] for name in run]
+    for shown in key["raters"]:
+        items = [key["items"][name] for name in shown]
         assert Counter(item["role"] for item in items) == {"main": 3, "degraded": 1, "repeat": 1}
-        for name, item in zip(run, items, strict=True):
+        for name, item in zip(shown, items, strict=True):
             clips = [key["clips"][clip] for clip in item["clips"]]
             if item["role"] == "main":
                 seen[(clips[0]["case"], *sorted(clip["method"] for clip in clips))] += 1
@@ -117,7 +118,7 @@ def test_what_raters_see_is_balanced(root: Path, tmp_path: Path, capfd: pytest.C
                     lefts[clips[0]["method"]] += 1
                     lefts[clips[1]["method"]] -= 1
             else:
-                assert run.index(item["of"]) < run.index(name)
+                assert shown.index(item["of"]) < shown.index(name)
     assert len(seen) == 6
     assert set(seen.values()) == {6}
     assert all(abs(lead) <= 2 for lead in lefts.values())
@@ -153,6 +154,28 @@ def test_sound_is_kept_alike_and_asked_about(tmp_path: Path, capfd: pytest.Captu
     assert said.code == 2
     assert "cannot be heard" in said.err
     assert not (tmp_path / "t" / "page").exists()
+
+
+def test_shapes_that_differ_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Raters would know a method by the shape of its picture; on grey, not stretched: the square clip keeps grey margins of a quarter on each side of 2 : 1."""
+    write(tmp_path / "truth" / "one.mkv", movie(0, 16, 32, 64))
+    write(tmp_path / "wide" / "one.mkv", movie(0, 16, 32, 64))
+    write(tmp_path / "square" / "one.mkv", movie(0, 16, 64, 64))
+    run(
+        suite="tiktok",
+        outputs={"wide": tmp_path / "wide", "square": tmp_path / "square"},
+        truth=tmp_path / "truth",
+        metrics=["l1@disco"],
+        protocols=["disco-2024"],
+        out=tmp_path / "run",
+    )
+    assert "which raters can see: one" in make(capfd, tmp_path / "run", tmp_path / "s", "--size", 64, "--attention", 0)
+    for name, facts in key_of(tmp_path / "s")["clips"].items():
+        with av.open(str(tmp_path / "s" / "page" / "clips" / f"{name}.mp4")) as container:
+            picture = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(float)
+        assert picture.shape == (64, 128, 3)
+        margins = np.concatenate([picture[:, :28], picture[:, -28:]], 1)
+        assert (np.abs(margins - 128).max() < 12) == (facts["method"] == "square")
 
 
 def test_copies_keep_the_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
