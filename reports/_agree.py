@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -15,27 +15,22 @@ from benchmark.statistics import Clustered
 
 Scores = Mapping[tuple[str, str], float]
 """{(case, method): value}."""
-SHUFFLES = 1000
+Flags = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
+Codes = NDArray[np.intp]
+ORIENTATIONS, SHUFFLES, FOLDS = 100, 1000, 10
 NORMAL = (1.959963984540054, 0.8416212335729143)
 """Quantiles of the normal distribution at 0.975 and 0.8: two-sided level 0.05, power 0.8."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two clips of a case that people told apart. difference: metric of the first - of the second, positive = the metric prefers the first."""
-
-    case: str
-    difference: float
-    first: bool
 
 
 @dataclass(frozen=True)
 class Agreement:
     """One metric against one aspect.
 
-    plain: share of pairs on which the sign of the difference is right (a difference of 0 is half right). fitted: the same for the threshold that is best
-    on these very pairs; held: for thresholds chosen on the other cases. guess: what always answering the more frequent side gives; random: mean of
-    `fitted` for a metric that knows nothing. ties: pairs that people did not tell apart; missing: clips rated and not scored.
+    plain: share of pairs on which the sign of the difference is right (a difference of 0 is half right). fitted: the same for the threshold on the
+    difference that is best on these very pairs; held: for thresholds chosen on other cases, at most 10 folds. Which clip of a pair comes first decides what a
+    threshold does, so both are means over 100 drawn orders. random: `fitted` of a metric that knows nothing: people's scores shuffled within each case.
+    ties: pairs that people did not tell apart; missing: clips rated and not scored.
     """
 
     name: str
@@ -47,9 +42,7 @@ class Agreement:
     cases: int
     plain: Clustered
     fitted: float
-    threshold: float
     held: Clustered | None
-    guess: float
     random: float
     spearman: statistics.Association
     kendall: statistics.Association
@@ -59,94 +52,102 @@ class Agreement:
 def compare(name: str, aspect: str, values: Scores, people: Scores, higher: bool | None) -> Agreement | None:
     """One metric against one aspect; None where no pair is left.
 
-    values: the metric, people: scores, higher is better. higher: direction of the metric; None = higher taken as better. A pair is two methods of one case,
-    in the order in which the metric's values name them. Threshold t: the first is preferred where the difference exceeds t.
+    values: the metric, people: scores, higher is better. higher: direction of the metric; None = higher taken as better. A pair is two methods of one case.
+    Seeded: the same input, the same numbers.
     """
-    sign = -1.0 if higher is False else 1.0
-    cases = list(dict.fromkeys(case for case, _ in people))
-    methods = list(dict.fromkeys(method for _, method in values))
-    pairs, ties = [], 0
-    for case in cases:
-        there = [m for m in methods if (case, m) in people and (case, m) in values]
-        for a, b in combinations(there, 2):
-            if people[case, a] == people[case, b]:
-                ties += 1
-            else:
-                pairs.append(Pair(case, sign * (values[case, a] - values[case, b]), people[case, a] > people[case, b]))
-    if not pairs:
+    rated = [key for case in dict.fromkeys(case for case, _ in people) for key in people if key[0] == case and key in values]
+    if not rated:
         return None
-    rated = [key for key in people if key in values]
-    d, first, of = _arrays(pairs)
-    threshold, fitted = best_threshold(d, first)
-    held = _held_out(d, first, of)
-    x, y = [sign * values[key] for key in rated], [people[key] for key in rated]
-    clusters = [case for case, _ in rated]
-    names = [pair.case for pair in pairs]
+    sign = -1.0 if higher is False else 1.0
+    x, y = np.array([sign * values[key] for key in rated]), np.array([people[key] for key in rated])
+    order = {case: i for i, case in enumerate(dict.fromkeys(case for case, _ in rated))}
+    of = np.array([order[case] for case, _ in rated], np.intp)
+    groups = [np.flatnonzero(of == case) for case in range(len(order))]
+    every = np.array([pair for group in groups for pair in combinations(group.tolist(), 2)], np.intp).reshape(-1, 2)
+    pairs = every[y[every[:, 0]] != y[every[:, 1]]]
+    if not len(pairs):
+        return None
+    d, first, case = x[pairs[:, 0]] - x[pairs[:, 1]], y[pairs[:, 0]] > y[pairs[:, 1]], of[pairs[:, 0]]
+    words = np.random.PCG64(0)
+    fitted, held = _thresholds(d, first, case, words)
+    clusters = [key[0] for key in rated]
     return Agreement(
         name,
         aspect,
         len(pairs),
-        ties,
+        len(every) - len(pairs),
         len(people) - len(rated),
         len(rated),
-        len(set(names)),
-        _share(_right(d, first, 0.0), names),
+        len(set(case.tolist())),
+        _share(right(d, first, 0.0), case),
         fitted,
-        threshold,
-        None if held is None else _share(held, names),
-        max(float(first.mean()), 1 - float(first.mean())),
-        _by_chance(d, of),
+        None if held is None else _share(held, case),
+        _knowing_nothing(x, y, of, every, words),
         statistics.spearman(x, y, clusters),
         statistics.kendall(x, y, clusters),
         None if higher is None else not higher,
     )
 
 
-def _arrays(pairs: Sequence[Pair]) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.intp]]:
-    order = {case: i for i, case in enumerate(dict.fromkeys(pair.case for pair in pairs))}
-    return np.array([p.difference for p in pairs]), np.array([p.first for p in pairs]), np.array([order[p.case] for p in pairs], np.intp)
-
-
-def _share(right: NDArray[np.float64], cases: Sequence[str]) -> Clustered:
+def _share(rights: Numbers, case: Codes) -> Clustered:
     """Pairs of one case share their clips, so cases are counted."""
-    return statistics.clustered_mean(right, ["people"] * len(cases), cases, share=True)
+    return statistics.clustered_mean(rights, ["people"] * len(case), case.tolist(), share=True)
 
 
-def _right(d: NDArray[np.float64], first: NDArray[np.bool_], threshold: float) -> NDArray[np.float64]:
+def right(d: Numbers, first: Flags, threshold: float) -> Numbers:
     """(n,) 1 where the rule `d > threshold` names the clip that people preferred, 1/2 at the threshold itself."""
-    right: NDArray[np.float64] = np.where(d == threshold, 0.5, (d > threshold) == first)
-    return right
+    found: Numbers = np.where(d == threshold, 0.5, (d > threshold) == first)
+    return found
 
 
-def best_threshold(d: NDArray[np.float64], first: NDArray[np.bool_]) -> tuple[float, float]:
+def best_threshold(d: Numbers, first: Flags) -> tuple[float, float]:
     """(threshold, accuracy): the best on these pairs; candidates lie midway between neighbouring differences and beyond both ends. Of several the one
     nearest to 0, the smaller first."""
-    known = np.unique(d)
-    reach = 1.0 + abs(known).max()
-    candidates = np.concatenate([[-reach], (known[1:] + known[:-1]) / 2, [reach]])
-    accuracy = ((d[None, :] > candidates[:, None]) == first).mean(1)
-    best = np.flatnonzero(accuracy >= accuracy.max() - 1e-12)
-    chosen = min(best.tolist(), key=lambda i: (abs(float(candidates[i])), float(candidates[i])))
-    return float(candidates[chosen]), float(accuracy[chosen])
+    order = np.argsort(d, kind="stable")
+    ascending, wins = d[order], first[order]
+    # above the threshold a win is right, below it a loss
+    correct = np.concatenate([[0], np.cumsum(~wins)]) + (wins.sum() - np.concatenate([[0], np.cumsum(wins)]))
+    reach = 1.0 + float(np.abs(ascending).max())
+    candidates = np.concatenate([[-reach], (ascending[1:] + ascending[:-1]) / 2, [reach]])
+    between = np.concatenate([[True], ascending[1:] > ascending[:-1], [True]])
+    best = np.flatnonzero(between & (correct == correct[between].max()))
+    chosen = best[np.lexsort((candidates[best], np.abs(candidates[best])))[0]]
+    return float(candidates[chosen]), float(correct[chosen]) / len(d)
 
 
-def _held_out(d: NDArray[np.float64], first: NDArray[np.bool_], of: NDArray[np.intp]) -> NDArray[np.float64] | None:
-    """(n,) right or wrong, each case judged by the threshold of the others; None with one case."""
-    if of.max() == 0:
-        return None
-    right = np.empty(len(d))
-    for case in range(int(of.max()) + 1):
-        out = of == case
-        right[out] = _right(d[out], first[out], best_threshold(d[~out], first[~out])[0])
-    return right
+def _coins(words: np.random.PCG64, n: int) -> Flags:
+    raw: NDArray[np.uint64] = words.random_raw(n)
+    return (raw >> np.uint64(63)).astype(bool)
 
 
-def _by_chance(d: NDArray[np.float64], of: NDArray[np.intp], seed: int = 0) -> float:
-    """Mean accuracy of the best threshold when the answers of each case are turned round or not by a coin: what choosing on the test set is worth to a
-    metric that knows nothing. The answers start from the metric's own, so that they stay consistent within a case."""
-    coins: NDArray[np.uint64] = np.random.PCG64(seed).random_raw(SHUFFLES * (int(of.max()) + 1)).reshape(SHUFFLES, -1)
-    turned = (coins >> np.uint64(63)).astype(bool)[:, of]
-    return float(np.mean([best_threshold(d, (d > 0) ^ turn)[1] for turn in turned]))
+def _thresholds(d: Numbers, first: Flags, case: Codes, words: np.random.PCG64) -> tuple[float, Numbers | None]:
+    """(accuracy of thresholds chosen on the same pairs, (n,) share of orders in which one chosen on other cases is right; None with one case)."""
+    _, fold = np.unique(case, return_inverse=True)
+    several = bool(fold.max() > 0)
+    fold = fold % FOLDS
+    fitted, held = 0.0, np.zeros(len(d))
+    for _ in range(ORIENTATIONS):
+        turned = _coins(words, len(d))
+        shown, wins = np.where(turned, -d, d), first ^ turned
+        fitted += best_threshold(shown, wins)[1] / ORIENTATIONS
+        for one in range(int(fold.max()) + 1) if several else ():
+            out = fold == one
+            held[out] += right(shown[out], wins[out], best_threshold(shown[~out], wins[~out])[0]) / ORIENTATIONS
+    return fitted, held.clip(0, 1) if several else None
+
+
+def _knowing_nothing(x: Numbers, y: Numbers, of: Codes, every: Codes, words: np.random.PCG64) -> float:
+    """Mean accuracy of the best threshold when people's scores are shuffled within each case: what choosing on the test set is worth to a metric that
+    knows nothing. As many pairs are tied as before."""
+    shuffles, total = SHUFFLES if len(every) <= 1000 else SHUFFLES // 10, 0.0
+    for _ in range(shuffles):
+        keys: NDArray[np.uint64] = words.random_raw(len(y))
+        dealt = y[np.lexsort((keys, of))]
+        turned = _coins(words, len(every))
+        one, other = np.where(turned, every[:, 1], every[:, 0]), np.where(turned, every[:, 0], every[:, 1])
+        told = dealt[one] != dealt[other]
+        total += best_threshold((x[one] - x[other])[told], (dealt[one] > dealt[other])[told])[1]
+    return total / shuffles
 
 
 def detectable_accuracy(found: Clustered) -> float | None:

@@ -155,7 +155,6 @@ def _pairs_table(record: Record, found: Iterable[Agreement], notes: Sequence[str
                 _accuracy(one.plain),
                 Cell(_percent(one.fitted), value=100 * one.fitted),
                 _accuracy(one.held),
-                Cell(_percent(one.guess), value=100 * one.guess),
                 Cell(_percent(one.random), value=100 * one.random),
                 Cell(str(one.pairs), value=float(one.pairs)),
                 Cell(str(one.ties), value=float(one.ties)),
@@ -168,7 +167,6 @@ def _pairs_table(record: Record, found: Iterable[Agreement], notes: Sequence[str
         "by sign (%)",
         "best threshold (%)",
         "held out (%)",
-        "one side (%)",
         "knowing nothing (%)",
         "pairs",
         "ties",
@@ -177,9 +175,9 @@ def _pairs_table(record: Record, found: Iterable[Agreement], notes: Sequence[str
     foot = [
         "accuracy: share of pairs (two methods, one case) on which the metric prefers the clip that people rated higher; pairs that people rated alike are "
         "left out (ties); chance by sign is 50",
-        "best threshold: on the difference, chosen on these very pairs, as published tables do (FantasyTalking2, table 2); held out: chosen on the other cases",
-        "one side: always the method named first, or always the second, whichever is more often right; knowing nothing: what the best threshold gives on "
-        "average when the answers of every case are turned round by a coin",
+        "best threshold: on the difference, chosen on these very pairs, as published tables do (FantasyTalking2, table 2); held out: chosen on other cases; "
+        "both are means over 100 drawn orders of first and second",
+        "knowing nothing: what the best threshold gives on average when people's scores are shuffled within each case",
         "[ ]: nominal 95 %, clustered by case; where all or no pairs are right, the exact interval of as many trials as there are cases",
     ]
     if undirected:
@@ -257,11 +255,9 @@ def _flat(record: Record, found: Iterable[Agreement], notes: Sequence[str]) -> T
             "accuracy by sign, low": one.plain.low,
             "accuracy by sign, high": one.plain.high,
             "accuracy of the best threshold": one.fitted,
-            "best threshold": one.threshold,
             "accuracy held out": held.value if held else None,
             "accuracy held out, low": held.low if held else None,
             "accuracy held out, high": held.high if held else None,
-            "accuracy of one side": one.guess,
             "accuracy knowing nothing": one.random,
             "spearman": one.spearman.value,
             "spearman, low": one.spearman.low,

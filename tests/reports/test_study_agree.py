@@ -76,9 +76,8 @@ def test_planted_agreement_is_counted(tmp_path: Path, capfd: pytest.CaptureFixtu
     row = first_row(said.out)
     assert row["accuracy by sign"] == pytest.approx(21 / 24, abs=1e-14)
     assert (row["pairs"], row["ties"], row["cases"]) == (24, 0, 8)
-    # all pairs have the better clip first, so always saying `first` is right, and so is a threshold below all
-    assert row["accuracy of one side"] == 1
-    assert row["accuracy of the best threshold"] == 1
+    # the best of all thresholds is as good as 0 at least, in any order of first and second
+    assert 21 / 24 <= row["accuracy of the best threshold"] < 1
     from benchmark.statistics import t_interval
 
     expected = t_interval([2 / 3] * 3 + [1.0] * 5)
@@ -115,30 +114,60 @@ def test_best_threshold_is_that_of_brute_force() -> None:
 
 
 def test_held_out_is_below_the_fitted_one_for_a_metric_that_knows_nothing() -> None:
-    """60 records of pure noise, 8 cases with 3 pairs: chosen on the test set a threshold gives well above 50 %, about what `knowing nothing` says; held out
-    it gives 50 % within four Monte-Carlo errors (60 x 24 pairs, 6 points)."""
+    """25 records of pure noise, 8 cases with 3 pairs: chosen on the test set a threshold gives well above 50 %, about what `knowing nothing` says; held out
+    it gives 50 % within four Monte-Carlo errors (25 x 8 cases, whose pairs hang together: 9 points)."""
     generator = np.random.default_rng(3)
     fitted, held, random, plain = [], [], [], []
-    for _ in range(60):
+    for _ in range(25):
         found = compare("m@v", "look", {key: generator.normal() for key in flat()}, {key: generator.normal() for key in flat()}, True)
         assert found is not None
         assert found.held is not None
         fitted.append(found.fitted), held.append(found.held.value), random.append(found.random), plain.append(found.plain.value)
-    assert np.mean(plain) == pytest.approx(0.5, abs=0.06)
-    assert np.mean(held) == pytest.approx(0.5, abs=0.06)
+    assert np.mean(plain) == pytest.approx(0.5, abs=0.09)
+    assert np.mean(held) == pytest.approx(0.5, abs=0.09)
     assert np.mean(fitted) > 0.6
     assert np.mean(fitted) == pytest.approx(np.mean(random), abs=0.04)
 
 
 def test_held_out_folds_are_cases() -> None:
-    """One case is turned round with large differences: its own threshold would mend it, the others' does not."""
+    """One case is turned round, with differences beyond all others: the other cases' threshold, which is near 0, is wrong on its 3 pairs and right on 21."""
     values = flat()
     values["00", "a"], values["00", "b"], values["00", "c"] = -30.0, 0.0, 30.0
     found = compare("m@v", "look", values, flat(), True)
     assert found is not None
     assert found.held is not None
     assert found.plain.value == 21 / 24
-    assert found.held.value == 21 / 24
+    assert found.held.value == pytest.approx(21 / 24, abs=1e-12)
+
+
+def test_one_method_that_people_always_prefer_gives_a_blind_metric_nothing() -> None:
+    """People always prefer `a` to `b` to `c`. In the order of the methods, `always the first` would be right on all pairs; in drawn orders a constant metric
+    gets half of the pairs by sign, and held out about half too."""
+    found = compare("m@v", "look", flat({"a": 1.0, "b": 1.0, "c": 1.0}), flat(), True)
+    assert found is not None
+    assert found.held is not None
+    assert found.plain.value == 0.5
+    assert found.fitted < 0.65
+    assert found.held.value < 0.55
+
+
+def test_knowing_nothing_is_what_shuffled_people_give() -> None:
+    """An independent simulation: scores dealt anew by numpy's permutation, thresholds tried one by one."""
+    generator = np.random.default_rng(9)
+    values = {key: generator.normal() for key in flat()}
+    found = compare("m@v", "look", values, flat(), True)
+    assert found is not None
+    best = []
+    for _ in range(300):
+        d, first = [], []
+        for case in CASES:
+            dealt = dict(zip(METHODS, generator.permutation([3, 2, 1]), strict=True))
+            for a, b in (("a", "b"), ("a", "c"), ("b", "c")):
+                one, other = (a, b) if generator.random() < 0.5 else (b, a)
+                d.append(values[case, one] - values[case, other])
+                first.append(dealt[one] > dealt[other])
+        best.append(max((np.greater(d, t) == first).mean() for t in [-99, *(np.array(d) + 1e-9)]))
+    assert found.random == pytest.approx(np.mean(best), abs=4 * float(np.std(best)) / math.sqrt(300))
 
 
 def test_rank_correlations_are_scipys() -> None:
