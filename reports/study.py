@@ -64,9 +64,9 @@ def _make(arguments: argparse.Namespace) -> int:
         arguments.copy,
         arguments.title,
     )
-    made = make(load(arguments.run), arguments.out, plan, lambda case: print(f"clips of case {case}", file=sys.stderr))
+    made = make(load(arguments.run), arguments.out, plan, lambda case: print(f"clips of case {visible(case)}", file=sys.stderr))
     for note in made.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {visible(note)}", file=sys.stderr)
     shown = "clips" if plan.kind == "rating" else "pairs"
     size = f"{len(made.methods)} methods, {len(made.cases)} clips, {plan.raters} raters"
     print(f"study {made.study}: {size}, each {made.per_rater} {shown} and {made.checks} checks")

@@ -6,6 +6,7 @@ Expected: closed forms worked out by hand, coverage by simulation, and an indepe
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from benchmark.errors import Unscored
 from benchmark.statistics import exact_share, t_quantile
 from benchmark.statistics.preference import FEW, bradley_terry, clustered_mean, strengths
+from tests.make import ROOT
 
 
 def grid(raters: int, clips: int) -> tuple[list[int], list[int]]:
@@ -78,6 +80,39 @@ def test_coverage(shape: tuple[int, int], spread: tuple[float, float]) -> None:
         assert found.high is not None
         held += found.low <= 0 <= found.high
     assert held / 400 > 0.95 - 0.033
+
+
+def effects(generator: np.random.Generator, sd: float, size: Any, skewed: bool) -> Any:
+    """Mean 0 and this standard deviation: normal, or log-normal of sigma 0.75 (skewness 3.3)."""
+    if not sd:
+        return np.zeros(size)
+    if not skewed:
+        return generator.normal(0, sd, size)
+    square = 0.75**2
+    return sd * (np.exp(0.75 * generator.normal(size=size)) - math.exp(square / 2)) / math.sqrt((math.exp(square) - 1) * math.exp(square))
+
+
+@pytest.mark.slow
+def test_the_coverage_printed_in_docs_is_what_is_simulated() -> None:
+    """docs/study.md, every cell: the same 2,000 seeded experiments."""
+    table = [line for line in (ROOT / "docs" / "study.md").read_text(encoding="utf-8").splitlines() if re.match(r"\| \d+ x \d+ ", line)]
+    assert len(table) == 5
+    for line in table:
+        size, *printed = [word.strip() for word in line.strip("| ").split("|")]
+        shape = tuple(map(int, size.split(" x ")))
+        raters, clips = grid(shape[0], shape[1])
+        found = []
+        for skewed in (False, True):
+            for sds in ((1, 1), (1, 0), (0, 1), (0, 0)):
+                generator, held = np.random.default_rng([7, *shape, int(skewed)]), 0
+                for _ in range(2000):
+                    votes = effects(generator, sds[0], shape[0], skewed)[:, None] + effects(generator, sds[1], shape[1], skewed)
+                    one = clustered_mean((votes + effects(generator, 1, shape, skewed)).ravel(), raters, clips)
+                    assert one.low is not None
+                    assert one.high is not None
+                    held += one.low <= 0 <= one.high
+                found.append(f"{100 * held / 2000:.1f}")
+        assert found == printed
 
 
 def test_two_methods_have_a_closed_form() -> None:

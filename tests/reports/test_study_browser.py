@@ -68,6 +68,13 @@ def test_rating_from_first_click_to_table(tmp_path: Path, capfd: pytest.CaptureF
         facts = key["clips"][shown(page)[0]]
         return 0 if facts["degraded"] else RATINGS[facts["method"]]
 
+    def by_keys(page: Page) -> None:
+        value = wanted(page)
+        page.keyboard.press(str(value))
+        page.keyboard.press(str(max(0, value - 1)))
+        seen(page)
+        page.keyboard.press("Enter")
+
     with browser() as watched:
         page = watched.page
         page.goto((out / "page" / "index.html").as_uri())
@@ -87,11 +94,7 @@ def test_rating_from_first_click_to_table(tmp_path: Path, capfd: pytest.CaptureF
         page.click("#next")
         # by keys; back and forth
         for _ in range(2):
-            value = wanted(page)
-            page.keyboard.press(str(value))
-            page.keyboard.press(str(max(0, value - 1)))
-            seen(page)
-            page.keyboard.press("Enter")
+            by_keys(page)
         page.keyboard.press("b")
         assert page.inner_text("#count") == "3 of 6"
         assert page.is_enabled("#next")
@@ -102,11 +105,7 @@ def test_rating_from_first_click_to_table(tmp_path: Path, capfd: pytest.CaptureF
         assert page.inner_text("#count") == "4 of 6"
         part = save(page, "#save-now", tmp_path)
         for _ in range(3):
-            value = wanted(page)
-            page.keyboard.press(str(value))
-            page.keyboard.press(str(max(0, value - 1)))
-            seen(page)
-            page.keyboard.press("Enter")
+            by_keys(page)
         assert page.is_visible("#thanks")
         whole, table = save(page, "#save-json", tmp_path / "saved"), save(page, "#save-csv", tmp_path / "saved")
 
