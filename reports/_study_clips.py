@@ -62,11 +62,13 @@ def sources(record: Record, methods: Sequence[str], with_truth: bool) -> tuple[d
         elif with_truth and not truths:
             left[case] = "no truth"
         else:
-            whole[case] = _aligned(case, methods, entries, truths[0] if with_truth else None)
+            whole[case] = _aligned(record.path, case, methods, entries, truths[0] if with_truth else None)
     return whole, left
 
 
-def _aligned(case: str, methods: Sequence[str], entries: Mapping[str, Mapping[str, Any]], truth: Mapping[str, Any] | None) -> list[Source]:
+def _aligned(
+    root: Path, case: str, methods: Sequence[str], entries: Mapping[str, Mapping[str, Any]], truth: Mapping[str, Any] | None
+) -> list[Source]:
     """The record's pairing tells which second of a clip goes with which of the truth; all start where the last one does."""
     begins: dict[str, tuple[Fraction, Fraction]] = {}
     for method in methods:
@@ -78,16 +80,16 @@ def _aligned(case: str, methods: Sequence[str], entries: Mapping[str, Mapping[st
     found = []
     for method in methods:
         own, real = begins.get(method, (Fraction(0), latest))
-        found.append(_source(method, case, entries[method]["generated"], own + latest - real))
-    return [*found, *([_source(TRUTH, case, truth, latest)] if truth else [])]
+        found.append(_source(root, method, case, entries[method]["generated"], own + latest - real))
+    return [*found, *([_source(root, TRUTH, case, truth, latest)] if truth else [])]
 
 
-def _source(method: str, case: str, facts: Mapping[str, Any], start: Fraction) -> Source:
+def _source(root: Path, method: str, case: str, facts: Mapping[str, Any], start: Fraction) -> Source:
     crop = facts.get("crop")
     return Source(
         method,
         case,
-        Path(facts["path"]),
+        root / facts["path"],  # what an adapter made lies in the run, and is named from there
         facts.get("sha256"),
         (crop[0], crop[1], crop[2], crop[3]) if crop else None,
         Fraction(facts["fps"]) if facts.get("fps") else None,

@@ -231,6 +231,15 @@ def test_changed_and_lost_clips_are_refused(tmp_path: Path, capfd: pytest.Captur
     assert call(capfd, "study", "make", tmp_path / "a", "--out", tmp_path / "s").code == 2
 
 
+def test_clips_that_a_run_made_are_found_in_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Their paths are relative to the run's folder, wherever it lies now."""
+    write(tmp_path / "truth" / "one.mkv", movie(0, 20))
+    run(suite="tiktok", truth=tmp_path / "truth", adapters=["reencode", "flicker"], metrics=["l1@unit"], out=tmp_path / "first")
+    (tmp_path / "first").rename(tmp_path / "moved")
+    make(capfd, tmp_path / "moved", tmp_path / "s")
+    assert key_of(tmp_path / "s")["methods"] == ["reencode", "flicker"]
+
+
 def test_a_study_is_not_written_over(root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "key.json").write_text(json.dumps({}))
