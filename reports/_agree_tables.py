@@ -78,6 +78,9 @@ def agree(
     unasked = sorted(set(people) - {aspect for _, aspect in wanted})
     if unasked:
         notes.append(f"rated, and no metric set against it: {', '.join(unasked)}")
+    unset = list(dict.fromkeys(f"{row['metric']}@{row['variant']}" for row in record.scores))
+    if unset := [name for name in unset if name not in (one for one, _ in wanted)]:
+        notes.append(f"scored, and set against no aspect: {', '.join(unset)}")
     if flat:
         return [_flat(record, found, notes)]
     return [_pairs_table(record, found, notes), _ranks_table(record, found), _power_table(record, found)]
@@ -102,7 +105,8 @@ def _wanted(
                 raise InputError("the ratings have no such aspect", code="unknown-name", found=aspect, expected=", ".join(people))
         return asked, []
     path = mapping or ASPECTS
-    table = load_toml(path).get("aspects")
+    told = load_toml(path)
+    table, said = told.get("aspects"), [str(note) for note in told.get("notes", ())]
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
         raise InputError("has no table of aspects", code="toml", path=path, expected='[aspects] with "metric@variant" = "aspect"')
     chosen = [(name, aspect) for name, aspect in table.items() if name in known and aspect in people]
@@ -114,7 +118,10 @@ def _wanted(
             found=f"run: {', '.join(known)}; ratings: {', '.join(people)}",
             hint=f"--metric {known[0]}={next(iter(people))}",
         )
-    return chosen, [f"not in this run: {name} ({aspect})" for name, aspect in table.items() if name not in known and aspect in people]
+    return chosen, [
+        *said,
+        *(f"not in this run: {name} ({aspect})" for name, aspect in table.items() if name not in known and aspect in people),
+    ]
 
 
 def _values(record: Record, name: str, protocol: str | None) -> tuple[dict[tuple[str, str], float], bool | None]:

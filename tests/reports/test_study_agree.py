@@ -222,6 +222,8 @@ def test_default_map_a_map_of_ones_own_and_what_is_not_there(tmp_path: Path, cap
     assert "iqa@niqe" in said.out
     assert "not in this run: sd@selfie-dis (action_naturalness)" in said.out
     assert "no metric set against it: action_naturalness" in said.out
+    assert "scored, and set against no aspect: m@v" in said.out
+    assert "lip sync: no aspect here speaks of it" in said.out
     own = tmp_path / "own.toml"
     own.write_text('[aspects]\n"m@v" = "visual_quality"\n')
     said = call(capfd, "study", "agree", run, "--ratings", path, "--map", own)

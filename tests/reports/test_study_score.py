@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +292,26 @@ def test_help_of_a_bad_command_says_what_to_type(capfd: pytest.CaptureFixture[st
     said = call(capfd, "study", "make", tmp_path / "none", "--out", tmp_path / "s")
     assert said.code == 2
     told(said.err + "found:", "no such run")
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "latex", "html", "csv", "json"])
+def test_hostile_names_come_out_as_text(studies: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str) -> None:
+    """A method, a dimension and a title full of markup: what LaTeX, HTML and a terminal would obey is not there. CSV and JSON hold the text itself."""
+    bad = "<img src=x>\x1b[31m&_%$#|`\\"
+    text = (studies["pairs"] / "key.json").read_text(encoding="utf-8")
+    for name in ("good", "overall"):
+        text = text.replace(json.dumps(name), json.dumps(bad + name))
+    (tmp_path / "key.json").write_text(text, encoding="utf-8")
+    key = json.loads(text)
+    files = save(tmp_path / "answers", key, lambda m, c, degraded, d: 0 if degraded else MEANS[m.removeprefix(bad)], [1, 2])
+    said = call(capfd, "study", "score", *files, "--key", tmp_path / "key.json", "--format", form)
+    assert said.code == 0, said.err
+    assert "good" in said.out
+    if form in ("terminal", "markdown", "latex", "html"):
+        assert "\x1b[31m" not in said.out
+    if form in ("markdown", "html"):
+        assert "<img" not in said.out
+    if form == "latex":
+        assert not re.search(r"(?<!\\)[&_%$#]good|x>.*(?<!\\)_", said.out)
+    if form == "json":
+        assert any(row["method"] == bad + "good" for row in json.loads(said.out)["rows"])
