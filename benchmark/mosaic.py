@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.media import SOUND_RATE, decode, encode, from_second, probe, read_sound
+from benchmark.media import REPEATABLE, SOUND_RATE, decode, encode, from_second, probe, read_sound
 from benchmark.model import Rect
 from benchmark.paths import write_atomic
 
@@ -73,7 +73,7 @@ def write_mosaic(strips: Sequence[Strip], path: Path, fps: Fraction, side: int =
             yield picture
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"crf": "23", "preset": "veryfast", "g": str(BUNCH), "bf": "0"}
+    options = {"crf": "23", "preset": "veryfast", "g": str(BUNCH), "bf": "0", **REPEATABLE}
     encode(path, pictures(), fps, codec="h264", options=options)
     return boxes
 

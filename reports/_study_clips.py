@@ -270,10 +270,10 @@ def _samples(source: Source, seconds: Fraction) -> NDArray[np.int16] | None:
 
 
 def _write(path: Path, pictures: Iterator[NDArray[np.uint8]], rate: Fraction, samples: NDArray[np.int16] | None, crf: int) -> None:
-    from benchmark.media import encode
+    from benchmark.media import REPEATABLE, encode
 
     # one key frame a second: pairs are brought into step by seeking
-    options = {"crf": str(crf), "preset": "veryfast", "g": str(max(1, round(rate)))}
+    options = {"crf": str(crf), "preset": "veryfast", "g": str(max(1, round(rate))), **REPEATABLE}
     encode(path, pictures, rate, codec="h264", options=options)
     if samples is not None:
         silent = path.with_name(f".{path.stem}.silent.mp4")

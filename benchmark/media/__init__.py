@@ -6,7 +6,7 @@ Importing this package loads numpy and the standard library only; FFmpeg, OpenCV
 from benchmark.media.ahead import decode_ahead
 from benchmark.media.crop import crop_box, parse_rect
 from benchmark.media.decode import decode
-from benchmark.media.encode import encode
+from benchmark.media.encode import REPEATABLE, encode
 from benchmark.media.hashes import HashCache, sha256_clip, sha256_file
 from benchmark.media.images import read as read_image
 from benchmark.media.listing import list_clips, scan_clips
@@ -16,6 +16,7 @@ from benchmark.media.sound import RATE as SOUND_RATE
 from benchmark.media.sound import Sound, from_second, read_sound
 
 __all__ = [
+    "REPEATABLE",
     "SOUND_RATE",
     "HashCache",
     "Sound",

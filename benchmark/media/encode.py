@@ -37,6 +37,8 @@ _CODECS = {
     "h264": _Codec("libx264", (".mp4", ".mkv", ".mov"), "yuv420p", "yuv444p", {"crf": "18", "preset": "medium"}),
     "hevc": _Codec("libx265", (".mp4", ".mkv", ".mov"), "yuv420p", "yuv444p", {"crf": "18", "preset": "fast", "x265-params": _X265}),
 }
+REPEATABLE: Mapping[str, str] = {"x264-params": "mbtree=0"}
+"""Options with which h264 gives the same bytes at every width."""
 _AV_MATRIX = {"bt601": 6, "bt709": 1}
 """AVColorSpace numbers (601: SMPTE 170M)."""
 _SWS_MATRIX = {"bt601": 5, "bt709": 1}
@@ -58,8 +60,9 @@ def encode(
     defaults (`crf`, `preset`). BT.601 is the default because readers that ignore the tag assume it.
 
     The file appears whole or not at all (written beside, then renamed), and the same input gives the same bytes with the same library
-    build: one encoder thread, no dates, no library names. Raises InputError `bad-codec`, `bad-frames`, `no-frames`, `bad-fps`,
-    `unwritable`.
+    build: one encoder thread, no dates, no library names. One exception: on processors with AVX-512, x264's MB-tree is not repeatable at
+    some widths (96 and 160 are such, 256 to 512 are not); options=REPEATABLE goes without it. Raises InputError `bad-codec`,
+    `bad-frames`, `no-frames`, `bad-fps`, `unwritable`.
     """
     if codec not in _CODECS:
         raise InputError("unknown codec", code="bad-codec", path=path, found=codec, expected=", ".join(_CODECS))
