@@ -5,6 +5,7 @@ What is used where, and how well it does, stands in docs/statistics.md.
 
 from __future__ import annotations
 
+from benchmark.statistics.association import Association, average_ranks, kendall, spearman
 from benchmark.statistics.comparisons import (
     Comparison,
     Judged,
@@ -26,6 +27,7 @@ from benchmark.statistics.student import detectable_difference, t_quantile, t_ta
 
 __all__ = [
     "COVERAGE",
+    "Association",
     "Comparison",
     "Detectable",
     "Fit",
@@ -37,6 +39,7 @@ __all__ = [
     "SignFlip",
     "Statistic",
     "Times",
+    "average_ranks",
     "clips_needed",
     "coverage",
     "detectable",
@@ -48,6 +51,7 @@ __all__ = [
     "holm",
     "jackknife",
     "jackknife_difference",
+    "kendall",
     "kid",
     "knee",
     "paired",
@@ -56,6 +60,7 @@ __all__ = [
     "slowdown",
     "small_sample_bias",
     "smallest_p",
+    "spearman",
     "speed_up",
     "steps_of",
     "t_interval",
