@@ -14,7 +14,9 @@ from benchmark.statistics.comparisons import (
     holm,
     jackknife_difference,
     paired,
+    paired_all,
     sign_flip,
+    sign_flips,
     verdict,
 )
 from benchmark.statistics.frechet import frechet_distance, frechet_from_moments, kid
@@ -55,8 +57,10 @@ __all__ = [
     "kid",
     "knee",
     "paired",
+    "paired_all",
     "ranks",
     "sign_flip",
+    "sign_flips",
     "slowdown",
     "small_sample_bias",
     "smallest_p",
