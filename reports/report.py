@@ -1,4 +1,4 @@
-"""Papers' tables, alone or beside measured numbers; the same clips under every protocol; and what is wrong inside published tables."""
+"""Papers' tables, alone or beside measured numbers; the same clips under every protocol; figures; and what is wrong inside published tables."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.record import Record, load
+from benchmark.record import Record
 from benchmark.registry import Verb
-from reports import _beside, _findings, _papers, _rosetta
+from reports import _beside, _escape, _findings, _papers, _rosetta, _runs
 from reports._lint import lint
 from reports._read_tables import read
 from reports._table import FORMATS, Cell, Table
 
+KINDS = ("dots", "curves", "distributions", "sets", "scatter", "speed")
+"""Of figures; written out, because what draws them is loaded only then."""
 FOUND = 4
 """Exit code of the linter when it found something."""
 FLAT = ("csv", "json")
@@ -55,15 +57,6 @@ def paper_tables(paper: _papers.Paper, only: Sequence[str], records: Sequence[Re
     return made
 
 
-def _finished(paths: Sequence[Path]) -> list[Record]:
-    records = [load(path) for path in paths]
-    for record in records:
-        if not record.scores:
-            hint = f"hvbench resume {record.path}"
-            raise InputError("the run is not finished", code="unfinished", path=record.path, found=f"status {record.status}", hint=hint)
-    return records
-
-
 def _names(words: Sequence[str]) -> dict[str, str]:
     named = {}
     for word in words:
@@ -85,6 +78,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what is wrong inside tables (.csv, .tsv, .tex, .toml; default: the shipped papers); exit code 4 when something is",
     )
+    what.add_argument("--figures", type=Path, metavar="DIR", help="every figure of every RUN into DIR, as SVG, PDF and PNG")
     parser.add_argument("--paper", action="append", default=[], metavar="NAME", help="a shipped paper or a .toml file of one")
     parser.add_argument("--table", action="append", default=[], metavar="ID", help="of the paper: this table only")
     parser.add_argument(
@@ -92,6 +86,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--clips", type=int, metavar="N", help="--lint: clips behind each value of a .csv or .tex")
     parser.add_argument("--frames", type=int, metavar="N", help="--lint: frames of each clip")
+    parser.add_argument("--protocol", action="append", default=[], metavar="NAME", help="--figures: of this protocol only")
+    parser.add_argument("--metric", action="append", default=[], metavar="METRIC[@VARIANT]", help="--figures: of these only")
+    parser.add_argument("--clip", metavar="ID", help="--figures: the clip shown frame by frame (default: where methods lie farthest apart)")
+    parser.add_argument("--only", action="append", default=[], choices=KINDS, help="--figures: this kind only")
     parser.add_argument("--format", choices=FORMATS, default="terminal")
 
 
@@ -99,11 +97,20 @@ def _run(arguments: argparse.Namespace) -> int:
     form = str(arguments.format)
     if arguments.lint is not None:
         return _lint(arguments, form)
+    if arguments.figures is not None:
+        return _draw(arguments)
+    for option in ("protocol", "metric", "clip", "only"):
+        if getattr(arguments, option):
+            raise InputError(f"--{option} goes with --figures", code="usage", hint="hvbench report --figures DIR RUN")
     papers = [_papers.find(name) for name in arguments.paper]
-    records = _finished(arguments.runs)
+    if arguments.protocols and not arguments.runs:
+        raise InputError("--protocols needs a RUN", code="usage", hint="hvbench report --protocols runs/NAME")
+
+    def trial(record: Record) -> object:
+        return _rosetta.flat([record]) if arguments.protocols else [paper_tables(p, arguments.table, [record], {}, form) for p in papers]
+
+    records, left_out = _runs.readable(arguments.runs, trial)
     if arguments.protocols:
-        if not records:
-            raise InputError("--protocols needs a RUN", code="usage", hint="hvbench report --protocols runs/NAME")
         shown = [_rosetta.flat(records)] if form in FLAT else [t for record in records for t in _rosetta.tables(record, papers)]
     elif papers:
         named = _names(arguments.named)
@@ -116,7 +123,36 @@ def _run(arguments: argparse.Namespace) -> int:
         shown = [papers_table()]
     blocks = [table.render(form, colour=form == "terminal" and sys.stdout.isatty()) for table in shown]
     print(f"[{', '.join(blocks)}]" if form == "json" and len(blocks) > 1 else "\n\n".join(blocks))
-    return 0
+    return _runs.LEFT_OUT if left_out else 0
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    """The files that were written, and what was not drawn and why, on standard error."""
+    from reports import _figures
+    from reports._plot_style import style
+
+    if not arguments.runs:
+        raise InputError("--figures needs a RUN", code="usage", hint="hvbench report --figures DIR runs/NAME")
+    if arguments.paper:
+        raise InputError("--paper is a table of its own", code="usage", found="--figures and --paper", expected="one of them")
+    with style():  # says that matplotlib is missing before anything is read
+        pass
+    records, left_out = _runs.readable(arguments.runs, lambda record: record.replicates)
+    for record, name in zip(records, _figures.folders(records), strict=True):
+
+        def draw(record: Record, name: str = name) -> None:
+            told = _figures.write(record, arguments.figures / name, arguments.only, arguments.protocol, arguments.metric, arguments.clip)
+            for what, words in told:
+                print(f"{what}: {_escape.visible(words)}", file=sys.stderr)
+
+        try:
+            _runs.guarded(record, draw)
+        except InputError as error:
+            if len(arguments.runs) == 1:
+                raise
+            _runs.leave_out(error)
+            left_out += 1
+    return _runs.LEFT_OUT if left_out else 0
 
 
 def _lint(arguments: argparse.Namespace, form: str) -> int:
@@ -133,7 +169,7 @@ def _lint(arguments: argparse.Namespace, form: str) -> int:
 
 VERB = Verb(
     name="report",
-    summary="papers' tables beside measured numbers, protocols side by side, a linter for tables",
+    summary="papers' tables beside measured numbers, protocols side by side, figures, a linter for tables",
     configure=_configure,
     run=_run,
 )

@@ -1,0 +1,63 @@
+"""`report --figures`: every figure of every protocol of every run, as SVG, PDF and PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmark.record import Record, safe_name
+from reports import _figures_curves, _figures_distributions, _figures_dots, _figures_scatter, _figures_sets
+from reports._figures_data import Block, blocks
+from reports._plot_style import save, style
+from reports._profile import FILE as PROFILE
+
+FORMS = ("svg", "pdf", "png")
+DRAWN: Mapping[str, Callable[[Block], object]] = {
+    module.NAME: module.draw for module in (_figures_dots, _figures_curves, _figures_distributions, _figures_sets, _figures_scatter)
+}
+SPEED = "speed"
+KINDS = (*DRAWN, SPEED)
+Said = tuple[str, str]
+"""(`written` or `not drawn`, the file, or the figure and why)."""
+
+
+def folders(records: Sequence[Record]) -> list[str]:
+    """A folder's name for each run: its own; the second of one name gets a number."""
+    found: list[str] = []
+    for record in records:
+        own = safe_name(record.path.resolve().name or "run")
+        name, count = own, 1
+        while name.casefold() in (other.casefold() for other in found):
+            count += 1
+            name = f"{own}-{count}"
+        found.append(name)
+    return found
+
+
+def write(
+    record: Record, folder: Path, only: Sequence[str], protocols: Sequence[str], metrics: Sequence[str], clip: str | None
+) -> Iterator[Said]:
+    """DIR/RUN/PROTOCOL.KIND.svg, .pdf and .png. only: kinds, all where empty. Raises InputError for names that the run has not."""
+    from matplotlib.figure import Figure
+
+    chosen = [kind for kind in KINDS if not only or kind in only]
+    for block in blocks(record, protocols, metrics, clip):
+        for kind in chosen:
+            if kind == SPEED:
+                continue
+            with style():
+                made = DRAWN[kind](block)
+                if not isinstance(made, Figure):
+                    yield "not drawn", f"{block.heading}: {kind}: {made}"
+                    continue
+                for form in FORMS:
+                    yield "written", str(save(made, folder / f"{safe_name(block.protocol)}.{kind}.{form}", form))
+    if SPEED in chosen:
+        if not (record.path / PROFILE).exists():
+            yield "not drawn", f"{record.path}: {SPEED}: the run has no {PROFILE} (hvbench profile)"
+            return
+        from reports import _profile, _speed_plots
+
+        profile = _profile.read(record.path)
+        for path in _speed_plots.write(profile, _profile.fits(profile), _profile.panels(profile), folder, FORMS):
+            yield "written", str(path)
