@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports._figures_data import Block, curves
-from reports._plot_style import headed, keys, legend, sheet, ticks, told
+from reports._plot_style import headed, keys, sheet, ticks, told
 from reports._table import number
 
 if TYPE_CHECKING:
@@ -26,13 +26,15 @@ def draw(block: Block) -> Figure | str:
     shown = [name for name in block.variants if any((m, name) in found for m in block.methods)]
     if not shown:
         return f"no variant has values by frame of the clip {case}"
-    lines = [f"clip {told(case, 60)}: {why}"]
+    lines = [f"clip ‘{told(case, 60)}’: {why}"]
     seeds = block.record.header["spec"].get("seeds", [0])
     lines += [f"of {len(seeds)} seeds the first that was made"] if len(seeds) > 1 else []
     lacking = [block.said[m] for m in block.methods if not any((m, name) in found for name in shown)]
     lines += [f"without values here: {', '.join(lacking)}"] if lacking else []
     across = 2 if len(shown) in (2, 4) else 3
-    made = sheet(len(shown), f"{block.heading}: one clip, frame by frame", block.loud, lines, height=1.75, across=across)
+    present = [m for m in block.methods if any((m, name) in found for name in shown)]
+    handles = keys(present, block.look, lines=True)
+    made = sheet(len(shown), f"{block.heading}: one clip, frame by frame", block.loud, lines, height=1.75, across=across, handles=handles)
     many = len(block.methods) > 7
     for axes, name in zip(made.axes, shown, strict=True):
         for method in block.methods:
@@ -45,8 +47,6 @@ def draw(block: Block) -> Figure | str:
         axes.margins(x=0.01)
     for axes in made.bottom:
         axes.set_xlabel("frame of the truth", fontsize=8)
-    present = [m for m in block.methods if any((m, name) in found for name in shown)]
-    legend(made.figure, keys(present, block.look, lines=True))
     return made.figure
 
 

@@ -56,12 +56,17 @@ def draw(block: Block) -> Figure | str:
                 continue
             values = np.array(list(one.values()))
             low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+            # few dots stand on the box, many would hide it
+            many = most > 100
             axes.barh(place, high - low, left=low, height=0.62, color="#e9e9e9", edgecolor="#c4c4c4", linewidth=0.6, zorder=0.5)
-            axes.vlines(middle, place - 0.31, place + 0.31, color="#777777", linewidth=1.2, zorder=0.6)
+            axes.barh(
+                place, high - low, left=low, height=0.62, color="none", edgecolor="#333333", linewidth=0.7, zorder=3
+            ) if many else None
+            axes.vlines(middle, place - 0.31, place + 0.31, color="black" if many else "#777777", linewidth=1.2, zorder=3 if many else 0.6)
             # many dots are spread over the row's height by a sequence that fills it evenly; nothing is drawn at random
             shift = np.zeros(len(values)) if most <= JOINED else 0.5 * (np.arange(1, len(values) + 1) * GOLDEN % 1) - 0.25
             axes.scatter(
-                values, place + shift, s=16 if most <= JOINED else 8 if most <= 100 else 3, alpha=0.85 if most <= JOINED else 0.45,
+                values, place + shift, s=16 if most <= JOINED else 2 if many else 8, alpha=0.85 if most <= JOINED else 0.25 if many else 0.5,
                 linewidths=0, zorder=2, rasterized=dots > RASTER, **block.look[method].point,
             )  # fmt: skip
         axes.set_yticks(range(rows), [block.said[m] for m in block.methods])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reports._figures_data import Block
-from reports._plot_style import GREY, headed, legend, sheet, ticks, told
+from reports._plot_style import GREY, headed, sheet, ticks, told
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,10 +34,19 @@ def draw(block: Block) -> Figure | str:
         if name not in shown:
             absent.setdefault(str(block.some(name)["reason"]), []).append(name)
     lines += [f"unscored: {', '.join(variants)} ({why})" for why, variants in absent.items()]
+    handles = []
+    if any("incomplete" in row["flags"] for row in scored):
+        hollow: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 5.5, "markerfacecolor": "white", "color": GREY}
+        handles.append(Line2D([], [], label="hollow: not every clip was scored", **hollow))
     made = sheet(
-        len(shown), f"{block.heading}: scores", block.loud, lines, height=0.62 + 0.19 * max(3, len(block.methods)), across=3, share=True
+        len(shown),
+        f"{block.heading}: scores",
+        block.loud,
+        lines,
+        height=0.62 + 0.19 * max(3, len(block.methods)),
+        share=True,
+        handles=handles,
     )
-    incomplete = False
     for axes, name in zip(made.axes, shown, strict=True):
         some = block.some(name)
         for place, method in enumerate(block.methods):
@@ -49,9 +58,7 @@ def draw(block: Block) -> Figure | str:
                 continue
             if row["ci_low"] is not None:
                 axes.hlines(place, row["ci_low"], row["ci_high"], color=look.color, linewidth=1.6, alpha=0.75)
-            hollow = "incomplete" in row["flags"]
-            incomplete |= hollow
-            inside = "white" if hollow else look.color
+            inside = "white" if "incomplete" in row["flags"] else look.color
             axes.plot([row["value"]], [place], **look.point, markersize=5.5, markerfacecolor=inside, linestyle="", zorder=3)
             if row["n_clips"] != counts[-1]:
                 axes.annotate(
@@ -71,19 +78,4 @@ def draw(block: Block) -> Figure | str:
         headed(
             axes, name, some["higher_is_better"], [some["unit"], "primary" if some.get("primary") else "", block.weights(name)], made.across
         )
-    handles = []
-    if incomplete:
-        handles.append(
-            Line2D(
-                [],
-                [],
-                linestyle="",
-                marker="o",
-                markersize=5.5,
-                markerfacecolor="white",
-                color=GREY,
-                label="hollow: not every clip was scored",
-            )
-        )
-    legend(made.figure, handles)
     return made.figure

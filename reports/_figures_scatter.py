@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark import statistics
 from reports._figures_data import Block
-from reports._plot_style import ARROWS, keys, legend, sheet, ticks
+from reports._plot_style import ARROWS, keys, sheet, ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +34,8 @@ def draw(block: Block) -> Figure | str:
     left = [name for name in block.with_clips if name not in shown]
     lines += [f"one variant a metric, primary first; not drawn: {', '.join(left)} (--metric chooses)"] if left else []
     across = 2 if len(pairs) in (2, 4) else 3
-    made = sheet(len(pairs), f"{block.heading}: metric against metric", block.loud, lines, height=2.25, across=across)
+    handles = keys([m for m in block.methods if any(block.clips(m, name) for name in shown)], block.look)
+    made = sheet(len(pairs), f"{block.heading}: metric against metric", block.loud, lines, height=2.25, across=across, handles=handles)
     for axes, (one, other) in zip(made.axes, pairs, strict=True):
         points: list[tuple[float, float, str]] = []
         for method in block.methods:
@@ -53,7 +54,6 @@ def draw(block: Block) -> Figure | str:
             put(f"{name} {ARROWS[some['higher_is_better']]}".rstrip() + (f" ({some['unit']})" if some["unit"] else ""), fontsize=8)
         ticks(axes, "x", 4)
         ticks(axes, "y", 5)
-    legend(made.figure, keys([m for m in block.methods if any(block.clips(m, name) for name in shown)], block.look))
     return made.figure
 
 

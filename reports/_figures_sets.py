@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reports._figures_data import Block, named
-from reports._plot_style import GREY, headed, keys, legend, sheet, ticks
+from reports._plot_style import GREY, headed, keys, sheet, ticks
 from reports._table import number
 
 if TYPE_CHECKING:
@@ -28,15 +28,17 @@ def draw(block: Block) -> Figure | str:
         held = any(item["protocol"] == block.protocol for item in block.record.replicates)
         return "its set metrics have too few clips to be tried at several sizes" if held else "no metric of a whole set is scored"
     lines = [
-        "value at smaller numbers of clips (mean of 4 fixed subsets each), drawn over 1 / clips; dashed: least squares, carried to infinitely many clips "
-        "(Chong and Forsyth 2020); vertical line: interval over clips, nominal 95 %, which does not hold that bias"
+        "filled: mean over 4 fixed subsets of so many clips; dashed: least squares in 1 / clips, carried to infinitely many (Chong and Forsyth 2020); "
+        "upright: interval over clips, nominal 95 %, which does not hold that bias"
     ]
     limits = {
         name: "→ ∞: " + ", ".join(f"{block.said[m]} {number(items[m]['bias']['limit'], int(block.some(name)['decimals']))}" for m in items)
         for name, items in found.items()
     }
     lines += [f"{name} {said}" for name, said in limits.items()] if max(map(len, found.values())) <= 8 else []
-    made = sheet(len(found), f"{block.heading}: set metrics against the number of clips", block.loud, lines, height=2.9, across=2)
+    handles = keys([m for m in block.methods if any(m in items for items in found.values())], block.look)
+    handles.append(Line2D([], [], linestyle="", marker="o", markersize=6.5, markerfacecolor="white", color=GREY, label="carried to ∞"))
+    made = sheet(len(found), f"{block.heading}: sets against clips", block.loud, lines, height=2.9, across=2, handles=handles)
     for axes, (name, items) in zip(made.axes, found.items(), strict=True):
         sizes: set[int] = set()
         for place, method in enumerate(m for m in block.methods if m in items):
@@ -68,9 +70,6 @@ def draw(block: Block) -> Figure | str:
         ticks(axes, "y", 6)
         some = block.some(name)
         headed(axes, name, some["higher_is_better"], [some["unit"], block.weights(name)], made.across)
-    handles = keys([m for m in block.methods if any(m in items for items in found.values())], block.look)
-    handles.append(Line2D([], [], linestyle="", marker="o", markersize=6.5, markerfacecolor="white", color=GREY, label="carried to ∞"))
-    legend(made.figure, handles)
     return made.figure
 
 

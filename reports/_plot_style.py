@@ -78,6 +78,10 @@ def style() -> Iterator[None]:
 
 def save(figure: Figure, path: Path, form: str) -> Path:
     """Whole or not at all; without the time it was made. form: svg, pdf or png."""
+    if figure.get_layout_engine() is not None:
+        # laid out once, for all forms alike
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     held = io.BytesIO()
     without: dict[str, Any] = {
         "svg": {"Date": None},
@@ -176,27 +180,39 @@ class Sheet:
 
 
 def sheet(
-    count: int, heading: str, loud: Sequence[str], lines: Sequence[str], *, height: float, across: int = 3, share: bool = False
+    count: int,
+    heading: str,
+    loud: Sequence[str],
+    lines: Sequence[str],
+    *,
+    height: float,
+    across: int = 3,
+    share: bool = False,
+    handles: Sequence[Any] = (),
 ) -> Sheet:
     """An empty figure of `count` panels, each `height` inches high. loud: what must not be missed, first and dark red. share: panels of a row have the left
-    one's y axis."""
+    one's y axis. handles: the legend below, for which there is room."""
     from matplotlib.figure import Figure
 
     across = max(1, min(across, count))
-    width = {1: 4.6, 2: 6.0}.get(across, 7.2)
+    width = {1: 5.2, 2: 6.0}.get(across, 7.2)
     down = -(-count // across)
     heads = _wrapped(heading, width * 8.6)
     words = [(piece, LOUD) for line in loud for piece in _wrapped(line, width * 16)]
     words += [(piece, GREY) for line in lines for piece in _wrapped(line, width * 17)]
     top = 0.14 + 0.2 * len(heads) + 0.148 * len(words)
-    total = top + down * height + 0.12
+    longest = max((len(str(one.get_label())) for one in handles), default=0)
+    columns = max(1, min(5, len(handles), int(width * 12.5 / (longest + 6))))
+    total = top + down * height + (0.19 * -(-len(handles) // columns) + 0.1 if handles else 0.06)
     figure = Figure(figsize=(width, total), layout="constrained")
     engine: Any = figure.get_layout_engine()
-    engine.set(rect=(0, 0, 1, 1 - top / total), hspace=0.04, wspace=0.03)
+    engine.set(rect=(0, 0, 1, 1 - top / total), hspace=0.04, wspace=0.05)
     for k, line in enumerate(heads):
         figure.text(0.08 / width, 1 - (0.08 + 0.2 * k) / total, line, fontsize=11, fontweight="bold", va="top")
     for k, (line, colour) in enumerate(words):
         figure.text(0.08 / width, 1 - (0.12 + 0.2 * len(heads) + 0.148 * k) / total, line, fontsize=7.5, color=colour, va="top")
+    if handles:
+        figure.legend(handles=list(handles), loc="outside lower left", fontsize=8, ncols=columns, handlelength=2.2, columnspacing=1.4)
     axes: list[Axes] = []
     for k in range(count):
         left = axes[k - k % across] if share and k % across else None
@@ -218,7 +234,7 @@ def headed(axes: Axes, name: str, higher_is_better: bool | None, more: Sequence[
     """A panel's title: variant and arrow; below it, small, its unit and what else must be said."""
     said = f"{name} {ARROWS[higher_is_better]}".rstrip()
     small = ", ".join(word for word in more if word)
-    size = 8.5 * min(1.0, {1: 50, 2: 36}.get(across, 28) / len(said))
+    size = 8.5 * min(1.0, {1: 50, 2: 36}.get(across, 25) / len(said))
     axes.set_title(said, fontsize=max(5.5, size), loc="left", pad=14)
     axes.annotate(
         small, (0, 1), xycoords="axes fraction", xytext=(0, 3), textcoords="offset points", fontsize=7, color=GREY, annotation_clip=False
@@ -230,7 +246,7 @@ def ticks(axes: Axes, which: str, most: int) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(MaxNLocator(most))
+    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
     low, high = sorted(axis.get_view_interval())
     if max(abs(low), abs(high)) < 1e-2 or max(abs(low), abs(high)) >= 1e5:
         axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
@@ -239,15 +255,6 @@ def ticks(axes: Axes, which: str, most: int) -> None:
 def _short(value: float) -> str:
     said, _, power = f"{value:.3g}".partition("e")
     return (f"{said}e{int(power)}" if power else said).replace("-", "−")
-
-
-def legend(figure: Figure, handles: Sequence[Any], across: int = 4) -> None:
-    """Below the panels."""
-    if handles:
-        longest = max(len(str(handle.get_label())) for handle in handles)
-        width = figure.get_figwidth()
-        columns = max(1, min(across, len(handles), int(width * 12 / (longest + 6))))
-        figure.legend(handles=list(handles), loc="outside lower left", fontsize=8, ncols=columns, handlelength=2.2, columnspacing=1.4)
 
 
 def keys(shown: Sequence[str], look: dict[str, Look], *, lines: bool = False) -> list[Any]:

@@ -199,7 +199,7 @@ def _units(
                 centre, spread = TYPICAL.get(key[1], TYPICAL.get(metric.name, TYPICAL["psnr"]))
                 sign = -1.0 if metric.higher_is_better is False else 1.0
                 # a saturating map: no draw can leave what the metric can take
-                found[key] = centre + 2.5 * spread * np.tanh(sign * (own[k] + curve[0] + noise[k]) / 2.5)
+                found[key] = centre + 2.5 * spread * np.tanh(sign * (own[k] + curve + noise[k]) / 2.5)
             yield Unit(method, case, 0), dict(sorted(found.items()))
 
 
