@@ -25,7 +25,7 @@ def draw(block: Block) -> Figure | str:
         if item["protocol"] == block.protocol and item["bias"] is not None and named(item) in block.variants:
             found.setdefault(named(item), {})[item["adapter"]] = item
     if not found:
-        held = any(item["protocol"] == block.protocol for item in block.record.replicates)
+        held = any(item["protocol"] == block.protocol and named(item) in block.variants for item in block.record.replicates)
         return "its set metrics have too few clips to be tried at several sizes" if held else "no metric of a whole set is scored"
     lines = [
         "filled: mean over 4 fixed subsets of so many clips; dashed: least squares in 1 / clips, carried to infinitely many (Chong and Forsyth 2020); "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -197,9 +196,9 @@ def sheet(
     across = max(1, min(across, count))
     width = {1: 5.2, 2: 6.0}.get(across, 7.2)
     down = -(-count // across)
-    heads = _wrapped(heading, width * 8.6)
-    words = [(piece, LOUD) for line in loud for piece in _wrapped(line, width * 16)]
-    words += [(piece, GREY) for line in lines for piece in _wrapped(line, width * 17)]
+    heads = _wrapped(heading, width - 0.2, 11, "bold")
+    words = [(piece, LOUD) for line in loud for piece in _wrapped(line, width - 0.2, 7.5)]
+    words += [(piece, GREY) for line in lines for piece in _wrapped(line, width - 0.2, 7.5)]
     top = 0.14 + 0.2 * len(heads) + 0.148 * len(words)
     longest = max((len(str(one.get_label())) for one in handles), default=0)
     columns = max(1, min(5, len(handles), int(width * 12.5 / (longest + 6))))
@@ -226,8 +225,31 @@ def sheet(
     return Sheet(figure, axes, across)
 
 
-def _wrapped(text: str, letters: float) -> list[str]:
-    return textwrap.wrap(text, int(letters), break_long_words=True, subsequent_indent="  ")
+def _wrapped(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
+    """Lines that are no wider than that, broken at spaces, inside a word only where it alone is wider."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    font = get_font(findfont(FontProperties(family="DejaVu Sans", weight=weight)))
+    font.set_size(size, 72)
+
+    def fits(line: str) -> bool:
+        font.set_text(line, 0.0)
+        return bool(font.get_width_height()[0] / 64 / 72 <= inches)
+
+    lines: list[str] = []
+    held = ""
+    for word in text.split():
+        wider = f"{held} {word}" if held.strip() else held + word
+        if fits(wider):
+            held = wider
+            continue
+        lines += [held] if held.strip() else []
+        held = ("  " if lines else "") + word
+        while not fits(held) and len(held) > 4:
+            cut = next(k for k in range(len(held) - 1, 2, -1) if fits(held[:k]) or k == 3)
+            lines.append(held[:cut])
+            held = "  " + held[cut:]
+    return [*lines, held] if held.strip() else lines
 
 
 def headed(axes: Axes, name: str, higher_is_better: bool | None, more: Sequence[str], across: int) -> None:
