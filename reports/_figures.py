@@ -9,7 +9,7 @@ from benchmark.record import Record, safe_name
 from reports import _figures_curves, _figures_distributions, _figures_dots, _figures_scatter, _figures_sets
 from reports._figures_data import Block, blocks
 from reports._plot_style import save, style
-from reports._profile import FILE as PROFILE
+from reports._profile import FILE
 
 FORMS = ("svg", "pdf", "png")
 DRAWN: Mapping[str, Callable[[Block], object]] = {
@@ -53,8 +53,8 @@ def write(
                 for form in FORMS:
                     yield "written", str(save(made, folder / f"{safe_name(block.protocol)}.{kind}.{form}", form))
     if SPEED in chosen:
-        if not (record.path / PROFILE).exists():
-            yield "not drawn", f"{record.path}: {SPEED}: the run has no {PROFILE} (hvbench profile)"
+        if not (record.path / FILE).exists():
+            yield "not drawn", f"{record.path}: {SPEED}: the run has no {FILE} (hvbench profile)"
             return
         from reports import _profile, _speed_plots
 

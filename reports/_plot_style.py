@@ -69,6 +69,13 @@ def style() -> Iterator[None]:
         "axes.formatter.limits": (-3, 5),
         "grid.color": "#e4e4e4",
         "axes.axisbelow": True,
+        "axes.edgecolor": "#999999",
+        "xtick.color": "#999999",
+        "ytick.color": "#999999",
+        "xtick.labelcolor": "black",
+        "ytick.labelcolor": "black",
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
         "legend.frameon": False,
     }
     with mpl.rc_context(settings):
@@ -196,33 +203,40 @@ def sheet(
     across = max(1, min(across, count))
     width = {1: 5.2, 2: 6.0}.get(across, 7.2)
     down = -(-count // across)
-    heads = _wrapped(heading, width - 0.2, 11, "bold")
-    words = [(piece, LOUD) for line in loud for piece in _wrapped(line, width - 0.2, 7.5)]
-    words += [(piece, GREY) for line in lines for piece in _wrapped(line, width - 0.2, 7.5)]
-    top = 0.14 + 0.2 * len(heads) + 0.148 * len(words)
     longest = max((len(str(one.get_label())) for one in handles), default=0)
     columns = max(1, min(5, len(handles), int(width * 12.5 / (longest + 6))))
-    total = top + down * height + (0.19 * -(-len(handles) // columns) + 0.1 if handles else 0.06)
-    figure = Figure(figsize=(width, total), layout="constrained")
-    engine: Any = figure.get_layout_engine()
-    engine.set(rect=(0, 0, 1, 1 - top / total), hspace=0.04, wspace=0.05)
-    for k, line in enumerate(heads):
-        figure.text(0.08 / width, 1 - (0.08 + 0.2 * k) / total, line, fontsize=11, fontweight="bold", va="top")
-    for k, (line, colour) in enumerate(words):
-        figure.text(0.08 / width, 1 - (0.12 + 0.2 * len(heads) + 0.148 * k) / total, line, fontsize=7.5, color=colour, va="top")
+    room = 0.19 * -(-len(handles) // columns) + 0.1 if handles else 0.06
+    figure = Figure(figsize=(width, down * height + room), layout="constrained")
+    head(figure, heading, loud, lines)
+    figure.get_layout_engine().set(hspace=0.04, wspace=0.05)  # type: ignore[union-attr, call-arg]
     if handles:
         figure.legend(handles=list(handles), loc="outside lower left", fontsize=8, ncols=columns, handlelength=2.2, columnspacing=1.4)
     axes: list[Axes] = []
     for k in range(count):
         left = axes[k - k % across] if share and k % across else None
         one = figure.add_subplot(down, across, k + 1, sharey=left)
-        one.tick_params(labelsize=8, length=2.5, color="#999999")
-        for side in ("left", "bottom"):
-            one.spines[side].set_color("#999999")
+        one.tick_params(labelsize=8)
         if left is not None:
             one.tick_params(labelleft=False)
         axes.append(one)
     return Sheet(figure, axes, across)
+
+
+def head(figure: Figure, heading: str, loud: Sequence[str], lines: Sequence[str]) -> None:
+    """A title and small lines above what is there: the sheet grows by their height. loud: first of the lines and dark red."""
+    width, height = figure.get_size_inches()
+    heads = _wrapped(heading, width - 0.2, 11, "bold")
+    words = [(piece, LOUD) for line in loud for piece in _wrapped(line, width - 0.2, 7.5)]
+    words += [(piece, GREY) for line in lines for piece in _wrapped(line, width - 0.2, 7.5)]
+    top = 0.14 + 0.2 * len(heads) + 0.148 * len(words)
+    total = height + top
+    figure.set_size_inches(width, total)
+    engine: Any = figure.get_layout_engine()
+    engine.set(rect=(0, 0, 1, 1 - top / total))
+    for k, line in enumerate(heads):
+        figure.text(0.08 / width, 1 - (0.08 + 0.2 * k) / total, line, fontsize=11, fontweight="bold", va="top")
+    for k, (line, colour) in enumerate(words):
+        figure.text(0.08 / width, 1 - (0.12 + 0.2 * len(heads) + 0.148 * k) / total, line, fontsize=7.5, color=colour, va="top")
 
 
 def _wrapped(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:

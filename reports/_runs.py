@@ -18,14 +18,17 @@ WRONG = (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIterat
 """What a record that is not laid out as it should be leads to."""
 
 
-def readable(paths: Sequence[Path], trial: Callable[[Record], object]) -> tuple[list[Record], int]:
-    """The runs that can be reported, and how many cannot, which standard error names. trial: what the report will do with a record by itself. Raises the
-    InputError itself where none is left."""
+def readable(paths: Sequence[Path], trial: Callable[[Record], object], enough: str = SCORES) -> tuple[list[Record], int]:
+    """The runs that can be reported, and how many cannot, which standard error names.
+
+    trial: what the report will do with a record by itself. enough: a file of the run that is worth a report where nothing was scored. Raises the InputError
+    itself where none is left.
+    """
     found: list[Record] = []
     refused: list[InputError] = []
     for path in paths:
         try:
-            record = finished(path)
+            record = finished(path, enough)
             guarded(record, trial)
             found.append(record)
         except InputError as reason:
@@ -54,8 +57,8 @@ def guarded(record: Record, use: Callable[[Record], Any]) -> Any:
         raise _damaged(record.path, error) from error
 
 
-def finished(path: Path) -> Record:
-    """A run with scores. Raises InputError: as `load`; `unfinished`; `damaged`; `newer`."""
+def finished(path: Path, enough: str = SCORES) -> Record:
+    """A run with scores, or with the file that is enough. Raises InputError: as `load`; `unfinished`; `damaged`; `newer`."""
     try:
         record = load(path)
     except WRONG as error:
@@ -76,6 +79,10 @@ def finished(path: Path) -> Record:
         raise InputError(
             "the scores are damaged", code="damaged", path=scores, found=repr(error)[:200], hint=f"hvbench validate {path}"
         ) from error
+    if not there and record.status == "success" and enough != SCORES and (path / enough).is_file():
+        return record
+    if not there and record.status == "success":
+        raise InputError("nothing was scored in this run", code="unscored", path=record.path, hint=f"hvbench show {record.path}")
     if not there:
         hint = f"hvbench resume {record.path}"
         raise InputError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark import statistics
-from reports._plot_style import COLOURS, DIRECTIONS, MARKERS, label, save, style
+from reports._plot_style import COLOURS, DIRECTIONS, MARKERS, head, label, save, style, told
 from reports._profile import Panel, Profile
 from reports.speed import digits
 
@@ -63,10 +63,13 @@ def _headed(figure: Figure, profile: Profile, title: str) -> None:
     named = [str(gpu.get("name", gpu) if isinstance(gpu, Mapping) else gpu) for gpu in (gpus if isinstance(gpus, list) else [gpus])]
     on = ", ".join(named) if named and machine.get("device") != "cpu" else str(machine.get("cpu") or machine.get("device") or "")
     rehearsed = sorted(name for name, rows in profile.generators.items() if any(row.rehearsal for row in rows))
-    words = [f"{profile.facts['suite']}/{profile.facts['split']}, {on}"]
-    if rehearsed:
-        words.append("REHEARSAL, tiny networks with random weights: " + ", ".join(rehearsed))
-    figure.suptitle(title + "\n" + "\n".join(words), fontsize=11, x=0.02, ha="left")
+    about = f"{profile.facts['suite']}/{profile.facts['split']}, {on}"
+    loud = ["REHEARSAL, tiny networks with random weights: " + ", ".join(map(_name, rehearsed))] if rehearsed else []
+    head(figure, title, loud, [told(about, None)])
+
+
+def _name(text: str) -> str:
+    return told(text, None)
 
 
 def speed(profile: Profile, fits: Mapping[str, statistics.Fit]) -> Figure:
@@ -89,7 +92,7 @@ def speed(profile: Profile, fits: Mapping[str, statistics.Fit]) -> Figure:
             axes.plot([0, widest], [line.base, line.base + line.each * widest], color=look["color"], linewidth=1.1, linestyle=(0, (5, 4)))
             r2 = "not defined" if line.r2 is None else f"{line.r2:.4f}"
             said = f"{digits(line.base)} s + {digits(line.each)} s per NFE, R² {r2}"
-        keys.append(Line2D([], [], linewidth=1.8, marker=look["marker"], color=look["color"], label=label(f"{name}:  {said}")))
+        keys.append(Line2D([], [], linewidth=1.8, marker=look["marker"], color=look["color"], label=label(f"{_name(name)}:  {said}")))
     grey: dict[str, Any] = {"color": "#555555"}
     general = [
         Line2D([], [], linestyle="", marker="o", alpha=0.45, markersize=5, label="one run", **grey),
@@ -141,7 +144,7 @@ def quality(profile: Profile, panels: Sequence[Panel]) -> Figure:
         axes.set_xlim(left=0)
         axes.margins(y=0.15)
     drawn = [name for name in looks if any(name in panel.curves for panel in panels)]
-    keys = [Line2D([], [], label=label(name), **looks[name]) for name in drawn]
+    keys = [Line2D([], [], label=label(_name(name)), **looks[name]) for name in drawn]
     general = []
     grey: dict[str, Any] = {"color": "#555555"}
     if any(panel.knees for panel in panels):

@@ -128,7 +128,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _draw(arguments: argparse.Namespace) -> int:
     """The files that were written, and what was not drawn and why, on standard error."""
-    from reports import _figures
+    from reports import _figures, _profile
     from reports._plot_style import style
 
     if not arguments.runs:
@@ -137,7 +137,7 @@ def _draw(arguments: argparse.Namespace) -> int:
         raise InputError("--paper is a table of its own", code="usage", found="--figures and --paper", expected="one of them")
     with style():  # says that matplotlib is missing before anything is read
         pass
-    records, left_out = _runs.readable(arguments.runs, lambda record: record.replicates)
+    records, left_out = _runs.readable(arguments.runs, lambda record: record.replicates, enough=_profile.FILE)
     for record, name in zip(records, _figures.folders(records), strict=True):
 
         def draw(record: Record, name: str = name) -> None:

@@ -56,6 +56,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "newer": (header(lambda data: data.update(schema=99)), "newer version"),
     "newer scores": (rows(lambda data: data.update(schema=7)), "newer version"),
     "unfinished": (unfinished, "not finished"),
+    "nothing scored": (rows(lambda data: data.update(scores=[], replicates=[])), "nothing was scored in this run"),
     "a row without its protocol": (
         rows(lambda data: data["scores"][0].pop("protocol")),
         "scores.json: scores/0: 'protocol' is a required property",
