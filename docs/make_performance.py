@@ -111,7 +111,7 @@ BARS: dict[str, tuple[str, str, str]] = {
     ),
     "test_starts_quickly": ("{words}, whole process", " s", "the interpreter, numpy, the registry"),
     "test_tables_of_thirty_million_values": (
-        "{words} of a record of 20 methods, 1,000 clips, 15 variants and 30 million values by frame, whole process, against parsing its journal",
+        "{words} of a record of 20 methods, 1,000 clips, 15 variants and 30 million values by frame, against parsing its journal, processor time",
         "x",
         "parsing the journal (49 MB); of `compare` 100,000 sign patterns of 1,000 clips, drawn once for all variants and pairs",
     ),

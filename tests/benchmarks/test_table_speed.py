@@ -1,5 +1,5 @@
 """Tables of a large record: 20 methods x 1,000 clips x 15 variants x 100 frames. Whole processes, each under 10 s and 1 GiB; the peer parses the same journal
-with the standard library and does nothing else."""
+with the standard library and does nothing else. Seconds are processor time, of all threads: other programs may run beside."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def parsing(large: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
     """Seconds of the quickest of three."""
-    return min(python(["-c", PARSE, large / "journal.jsonl"], tmp_path_factory.mktemp("cache")).seconds for _ in range(3))
+    return min(python(["-c", PARSE, large / "journal.jsonl"], tmp_path_factory.mktemp("cache")).cpu for _ in range(3))
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def test_tables_of_thirty_million_values(words: str, factor: float, large: Path,
     ended: list[Ended] = []
     command = [str(large) if word == "RUN" else word for word in words.split()]
     benchmark.pedantic(lambda: ended.append(python(["-m", "benchmark", *command], tmp_path)), rounds=2)
-    seconds, peak = min(e.seconds for e in ended), max(e.peak for e in ended) // 1024
+    seconds, peak = min(e.cpu for e in ended), max(e.peak for e in ended) // 1024
     bar = f"<= {factor:g}, < {SECONDS} s, < 1 GiB"
-    benchmark.extra_info.update(
-        ratio=round(seconds / parsing, 2), bar=bar, parsing=round(parsing, 2), seconds=round(seconds, 2), peak_mib=peak
-    )
+    wall = min(e.seconds for e in ended)
+    benchmark.extra_info.update(ratio=round(seconds / parsing, 2), bar=bar, parsing=round(parsing, 2), seconds=round(seconds, 2))
+    benchmark.extra_info.update(wall=round(wall, 2), peak_mib=peak)
     assert METHODS[2] in ended[0].out
     assert seconds < SECONDS
     assert peak < MIB
