@@ -10,6 +10,7 @@ clips/           what adapters made
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -79,7 +80,13 @@ class Record:
     @cached_property
     def journal(self) -> dict[Unit, dict[str, Any]]:
         """The last entry of every unit, in unit order."""
-        entries = {Unit(e["adapter"], e["case"], e["seed"]): e for e in read_journal(self.path / JOURNAL)}
+        collects = gc.isenabled()
+        gc.disable()  # there is nothing to collect among new dictionaries, and looking for it takes as long as parsing
+        try:
+            entries = {Unit(e["adapter"], e["case"], e["seed"]): e for e in read_journal(self.path / JOURNAL)}
+        finally:
+            if collects:
+                gc.enable()
         return dict(sorted(entries.items()))
 
     def clip_values(self, adapter: str, protocol: str, name: str) -> dict[str, float]:

@@ -166,6 +166,8 @@ def _ansi(text: str, rank: int) -> str:
 
 def _width(text: str) -> int:
     """Columns on a terminal: wide East Asian characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 

@@ -154,9 +154,8 @@ def clip_table(record: Record, protocol: str) -> Table:
         values = {name: record.clip_values(method, protocol, name) for name in variants}
         for case in (c["id"] for c in record.header["spec"]["cases"]):
             line = [Cell(f"{method} {case}")]
-            line += [
-                Cell(number(values[n][case], decimals[n]), value=values[n][case]) if case in values[n] else Cell("-") for n in variants
-            ]
+            found = [(values[n].get(case), decimals[n]) for n in variants]
+            line += [Cell("-") if value is None else Cell(number(value, digits), value=value) for value, digits in found]
             cells.append(line)
             for error in errors.get((method, case), ()):
                 notes.append(f"{method} {case}: {error['what']}" + (f" ({error['found']})" if "found" in error else ""))

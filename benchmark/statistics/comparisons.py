@@ -141,7 +141,7 @@ def sign_flips(groups: Sequence[NDArray[np.float64]], seed: int = 0, flips: int 
         totals = rows.sum(axis=1, keepdims=True)
         reached = [np.zeros(len(bars), np.int64) for *_, bars in parts]
         for bits in _patterns(n, seed, flips):
-            sums = totals - 2.0 * (rows @ bits.T.astype(np.float64))
+            sums = totals - 2.0 * (rows @ bits.astype(np.float64).T)
             at = 0
             for count, (_, centred, bars) in zip(reached, parts, strict=True):
                 for place, ((i, j), bar) in enumerate(bars):
