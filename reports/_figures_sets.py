@@ -38,7 +38,7 @@ def draw(block: Block) -> Figure | str:
     lines += [f"{name} {said}" for name, said in limits.items()] if max(map(len, found.values())) <= 8 else []
     handles = keys([m for m in block.methods if any(m in items for items in found.values())], block.look)
     handles.append(Line2D([], [], linestyle="", marker="o", markersize=6.5, markerfacecolor="white", color=GREY, label="carried to ∞"))
-    made = sheet(len(found), f"{block.heading}: sets against clips", block.loud, lines, height=2.9, across=2, handles=handles)
+    made = sheet(len(found), f"{block.heading}: set metrics against clips", block.loud, lines, height=2.9, across=2, handles=handles)
     for axes, (name, items) in zip(made.axes, found.items(), strict=True):
         sizes: set[int] = set()
         for place, method in enumerate(m for m in block.methods if m in items):

@@ -270,7 +270,7 @@ def headed(axes: Axes, name: str, higher_is_better: bool | None, more: Sequence[
     """A panel's title: variant and arrow; below it, small, its unit and what else must be said."""
     said = f"{name} {ARROWS[higher_is_better]}".rstrip()
     small = ", ".join(word for word in more if word)
-    size = 8.5 * min(1.0, {1: 50, 2: 36}.get(across, 25) / len(said))
+    size = 8.5 * min(1.0, {1: 50, 2: 34}.get(across, 22) / len(said))
     axes.set_title(said, fontsize=max(5.5, size), loc="left", pad=14)
     axes.annotate(
         small, (0, 1), xycoords="axes fraction", xytext=(0, 3), textcoords="offset points", fontsize=7, color=GREY, annotation_clip=False

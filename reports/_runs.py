@@ -79,9 +79,9 @@ def finished(path: Path, enough: str = SCORES) -> Record:
         raise InputError(
             "the scores are damaged", code="damaged", path=scores, found=repr(error)[:200], hint=f"hvbench validate {path}"
         ) from error
-    if not there and record.status == "success" and enough != SCORES and (path / enough).is_file():
+    if not there and enough != SCORES and (path / enough).is_file():
         return record
-    if not there and record.status == "success":
+    if not there and record.status == "success" and scores.exists():
         raise InputError("nothing was scored in this run", code="unscored", path=record.path, hint=f"hvbench show {record.path}")
     if not there:
         hint = f"hvbench resume {record.path}"
