@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from benchmark.errors import InputError
 from benchmark.record import Record, safe_name
-from reports import _figures_curves, _figures_distributions, _figures_dots, _figures_scatter, _figures_sets
+from reports import _escape, _figures_curves, _figures_distributions, _figures_dots, _figures_scatter, _figures_sets, _runs
 from reports._figures_data import Block, blocks
 from reports._plot_style import save, style
 from reports._profile import FILE
@@ -61,3 +64,29 @@ def write(
         profile = _profile.read(record.path)
         for path in _speed_plots.write(profile, _profile.fits(profile), _profile.panels(profile), folder, FORMS):
             yield "written", str(path)
+
+
+def draw_runs(arguments: argparse.Namespace) -> int:
+    """`report --figures`: the files that were written, and what was not drawn and why, on standard error. The exit code."""
+    if not arguments.runs:
+        raise InputError("--figures needs a RUN", code="usage", hint="hvbench report --figures DIR runs/NAME")
+    if arguments.paper:
+        raise InputError("--paper is a table of its own", code="usage", found="--figures and --paper", expected="one of them")
+    with style():  # says that matplotlib is missing before anything is read
+        pass
+    records, left_out = _runs.readable(arguments.runs, lambda record: record.replicates, enough=FILE)
+    for record, name in zip(records, folders(records), strict=True):
+
+        def draw(record: Record, name: str = name) -> None:
+            told = write(record, arguments.figures / name, arguments.only, arguments.protocol, arguments.metric, arguments.clip)
+            for what, words in told:
+                print(f"{what}: {_escape.visible(words)}", file=sys.stderr)
+
+        try:
+            _runs.guarded(record, draw)
+        except InputError as error:
+            if len(arguments.runs) == 1:
+                raise
+            _runs.leave_out(error)
+            left_out.append(error)
+    return _runs.LEFT_OUT if left_out else 0

@@ -18,8 +18,8 @@ WRONG = (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIterat
 """What a record that is not laid out as it should be leads to."""
 
 
-def readable(paths: Sequence[Path], trial: Callable[[Record], object], enough: str = SCORES) -> tuple[list[Record], int]:
-    """The runs that can be reported, and how many cannot, which standard error names.
+def readable(paths: Sequence[Path], trial: Callable[[Record], object], enough: str = SCORES) -> tuple[list[Record], list[InputError]]:
+    """The runs that can be reported, and why others cannot, which standard error says too.
 
     trial: what the report will do with a record by itself. enough: a file of the run that is worth a report where nothing was scored. Raises the InputError
     itself where none is left.
@@ -39,7 +39,7 @@ def readable(paths: Sequence[Path], trial: Callable[[Record], object], enough: s
         leave_out(error)
     if refused and not found:
         raise InputError("none of the runs can be reported", code="no-run", found=f"{len(refused)} runs, each named above")
-    return found, len(refused)
+    return found, refused
 
 
 def leave_out(error: InputError) -> None:

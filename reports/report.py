@@ -10,15 +10,15 @@ from pathlib import Path
 from benchmark.errors import InputError
 from benchmark.record import Record
 from benchmark.registry import Verb
-from reports import _beside, _escape, _findings, _papers, _rosetta, _runs
+from reports import _beside, _findings, _papers, _rosetta, _runs
 from reports._lint import lint
 from reports._read_tables import read
 from reports._table import FORMATS, Cell, Table
 
-KINDS = ("dots", "curves", "distributions", "sets", "scatter", "speed")
-"""Of figures; written out, because what draws them is loaded only then."""
 FOUND = 4
 """Exit code of the linter when it found something."""
+KINDS = ("dots", "curves", "distributions", "sets", "scatter", "speed")
+"""Of figures; written out, because what draws them is loaded only then."""
 FLAT = ("csv", "json")
 
 
@@ -71,6 +71,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="run directories, whose numbers stand beside the paper's")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--protocols", action="store_true", help="the same clips under every protocol of RUN, and what moved the number")
+    what.add_argument("--figures", type=Path, metavar="DIR", help="every figure of every RUN into DIR, as SVG, PDF and PNG")
     what.add_argument(
         "--lint",
         nargs="*",
@@ -78,7 +79,6 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what is wrong inside tables (.csv, .tsv, .tex, .toml; default: the shipped papers); exit code 4 when something is",
     )
-    what.add_argument("--figures", type=Path, metavar="DIR", help="every figure of every RUN into DIR, as SVG, PDF and PNG")
     parser.add_argument("--paper", action="append", default=[], metavar="NAME", help="a shipped paper or a .toml file of one")
     parser.add_argument("--table", action="append", default=[], metavar="ID", help="of the paper: this table only")
     parser.add_argument(
@@ -95,13 +95,15 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     form = str(arguments.format)
-    if arguments.lint is not None:
-        return _lint(arguments, form)
     if arguments.figures is not None:
-        return _draw(arguments)
+        from reports._figures import draw_runs
+
+        return draw_runs(arguments)
     for option in ("protocol", "metric", "clip", "only"):
         if getattr(arguments, option):
             raise InputError(f"--{option} goes with --figures", code="usage", hint="hvbench report --figures DIR RUN")
+    if arguments.lint is not None:
+        return _lint(arguments, form)
     papers = [_papers.find(name) for name in arguments.paper]
     if arguments.protocols and not arguments.runs:
         raise InputError("--protocols needs a RUN", code="usage", hint="hvbench report --protocols runs/NAME")
@@ -123,35 +125,6 @@ def _run(arguments: argparse.Namespace) -> int:
         shown = [papers_table()]
     blocks = [table.render(form, colour=form == "terminal" and sys.stdout.isatty()) for table in shown]
     print(f"[{', '.join(blocks)}]" if form == "json" and len(blocks) > 1 else "\n\n".join(blocks))
-    return _runs.LEFT_OUT if left_out else 0
-
-
-def _draw(arguments: argparse.Namespace) -> int:
-    """The files that were written, and what was not drawn and why, on standard error."""
-    from reports import _figures, _profile
-    from reports._plot_style import style
-
-    if not arguments.runs:
-        raise InputError("--figures needs a RUN", code="usage", hint="hvbench report --figures DIR runs/NAME")
-    if arguments.paper:
-        raise InputError("--paper is a table of its own", code="usage", found="--figures and --paper", expected="one of them")
-    with style():  # says that matplotlib is missing before anything is read
-        pass
-    records, left_out = _runs.readable(arguments.runs, lambda record: record.replicates, enough=_profile.FILE)
-    for record, name in zip(records, _figures.folders(records), strict=True):
-
-        def draw(record: Record, name: str = name) -> None:
-            told = _figures.write(record, arguments.figures / name, arguments.only, arguments.protocol, arguments.metric, arguments.clip)
-            for what, words in told:
-                print(f"{what}: {_escape.visible(words)}", file=sys.stderr)
-
-        try:
-            _runs.guarded(record, draw)
-        except InputError as error:
-            if len(arguments.runs) == 1:
-                raise
-            _runs.leave_out(error)
-            left_out += 1
     return _runs.LEFT_OUT if left_out else 0
 
 
