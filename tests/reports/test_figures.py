@@ -221,3 +221,16 @@ def test_options_belong_to_figures(run: Path, tmp_path: Path, capfd: Capture, mo
 def test_two_runs_of_one_name(run: Path, tmp_path: Path) -> None:
     other = shutil.copytree(run, tmp_path / "Run")
     assert _figures.folders([load(run), load(other), Record(Path("/"), {})]) == ["run", "Run-2", "run-3"]
+
+
+def test_titles_do_not_touch(tmp_path: Path) -> None:
+    """Ten panels, among them the longest variants there are: no title reaches another or the edge."""
+    path = write(tmp_path / "run", METHODS, 3, 4).path
+    with _plot_style.style():
+        for name in ("dots", "distributions"):
+            figure: Any = _figures.DRAWN[name](block(path))
+            figure.draw_without_rendering()
+            boxes = [axes._left_title.get_window_extent() for axes in figure.axes]
+            assert len(boxes) >= 10
+            assert all(box.x1 <= figure.bbox.x1 for box in boxes)
+            assert not any(one.overlaps(other) for k, one in enumerate(boxes) for other in boxes[k + 1 :])
