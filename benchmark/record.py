@@ -10,6 +10,7 @@ clips/           what adapters made
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -79,19 +80,37 @@ class Record:
     @cached_property
     def journal(self) -> dict[Unit, dict[str, Any]]:
         """The last entry of every unit, in unit order."""
-        entries = {Unit(e["adapter"], e["case"], e["seed"]): e for e in read_journal(self.path / JOURNAL)}
+        collects = gc.isenabled()
+        gc.disable()  # there is nothing to collect among new dictionaries, and looking for it takes as long as parsing
+        try:
+            entries = {Unit(e["adapter"], e["case"], e["seed"]): e for e in read_journal(self.path / JOURNAL)}
+        finally:
+            if collects:
+                gc.enable()
         return dict(sorted(entries.items()))
 
     def clip_values(self, adapter: str, protocol: str, name: str) -> dict[str, float]:
         """{case: value} of `metric@variant` under a protocol, mean over seeds; unscored clips are absent."""
         view = self.view_of(protocol)
         values: dict[str, list[float]] = {}
-        for unit, entry in self.journal.items():
+        for case, entry in self._by_method.get(adapter, ()):
             found = entry.get("values", {}).get(view, {}).get(name, {})
-            if unit.adapter == adapter and "value" in found:
-                values.setdefault(unit.case, []).append(found["value"])
-        order = [case["id"] for case in self.header["spec"]["cases"]]
-        return {case: float(np.mean(values[case])) for case in order if case in values}
+            if "value" in found:
+                values.setdefault(case, []).append(found["value"])
+        # of one seed the value itself: the mean of one number is that number
+        return {case: float(np.mean(v) if len(v := values[case]) > 1 else v[0]) for case in self._cases if case in values}
+
+    @cached_property
+    def _by_method(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+        """The journal by method, so that a table of many methods does not go through all of it for each."""
+        found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        for unit, entry in self.journal.items():
+            found.setdefault(unit.adapter, []).append((unit.case, entry))
+        return found
+
+    @cached_property
+    def _cases(self) -> list[str]:
+        return [case["id"] for case in self.header["spec"]["cases"]]
 
     def view_of(self, protocol: str) -> str:
         """The id of the view a protocol's numbers come from."""

@@ -65,6 +65,12 @@ def build(
     _put(folder / "index.html", index(runs, left_out))
 
 
+def trial(record: Record) -> object:
+    """What a page needs of a record, so that one that lacks it is found before anything is written."""
+    run = Run(record, 0)
+    return run.to_index(), run.units, index([run], ())
+
+
 def picked(run: Run, count: int) -> list[str]:
     """Cases that get a video, at most `count`: all where they are so few, else by turns the worst and the best of every primary metric and method."""
     if len(run.cases) <= count:

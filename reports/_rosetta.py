@@ -39,7 +39,7 @@ def flat(records: Sequence[Record]) -> Table:
                 against = f"{keys[0][0]}:{keys[0][1]}"
                 words = [score["unit"], *rules_in_words(protocols[key[0]]).values(), against, shift, turned, "; ".join(score["flags"])]
                 clips = Cell(str(score["n_clips"]), value=float(score["n_clips"]))
-                rows.append([*map(Cell, (_title(record), method, metric, *key)), *numbers, clips, *map(Cell, words)])
+                rows.append([Cell(_title(record)), Cell(method, name=True), *map(Cell, (metric, *key)), *numbers, clips, *map(Cell, words)])
     heads = ["set", "method", "metric", "protocol", "variant", "value", "low", "high", "clips", "unit", "frames", "size", "time", "pooling"]
     return Table("the same clips under every protocol", [*heads, "against", "shift", "turned", "flags"], rows)
 

@@ -3,14 +3,12 @@ the one before it, so that none hides another."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark import statistics
-from benchmark.errors import InputError
+from reports._plot_style import COLOURS, DIRECTIONS, MARKERS, head, label, save, style, told
 from reports._profile import Panel, Profile
 from reports.speed import digits
 
@@ -18,62 +16,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito (2008): apart for every kind of colour vision; without their yellow, which is weak on white."""
-MARKERS = "osD^vPX"
 NFE = "function evaluations a clip (NFE, counted)"
 ACROSS = 3
 """Panels in a row."""
 
 
-def write(profile: Profile, fits: Mapping[str, statistics.Fit], panels: Sequence[Panel], folder: Path) -> Iterator[Path]:
-    """speed.svg and .png, and where there are scores quality.svg and .png. Raises InputError (`not-installed`) without matplotlib."""
-    with _style():
+def write(
+    profile: Profile, fits: Mapping[str, statistics.Fit], panels: Sequence[Panel], folder: Path, forms: Sequence[str] = ("svg", "png")
+) -> Iterator[Path]:
+    """speed.svg and .png, and where there are scores quality.svg and .png. forms: these instead. Raises InputError (`not-installed`) without matplotlib."""
+    with style():
         for name, figure in (("speed", speed(profile, fits)), ("quality", quality(profile, panels) if panels else None)):
             if figure is None:
                 continue
-            for form in ("svg", "png"):
-                yield _save(figure, folder / f"{name}.{form}", form)
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    """Names are printed as they stand (`$` starts no formula); the same numbers give the same bytes."""
-    try:
-        import matplotlib as mpl
-    except ImportError as error:
-        raise InputError(
-            "matplotlib is not installed",
-            code="not-installed",
-            found=str(error),
-            hint="python -m pip install 'human-video-benchmark[report]'",
-        ) from error
-    settings: Any = {
-        "text.parse_math": False,
-        "svg.fonttype": "path",
-        "svg.hashsalt": "speed",
-        "font.family": "DejaVu Sans",
-        "font.size": 10,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.color": "#e4e4e4",
-        "axes.axisbelow": True,
-        "legend.frameon": False,
-    }
-    with mpl.rc_context(settings):
-        yield
-
-
-def _save(figure: Figure, path: Path, form: str) -> Path:
-    """Whole or not at all."""
-    held = io.BytesIO()
-    figure.savefig(held, format=form, dpi=160, metadata={"Date": None} if form == "svg" else {"Software": None})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(held.getvalue())
-    temporary.replace(path)
-    return path
+            for form in forms:
+                yield save(figure, folder / f"{name}.{form}", form)
 
 
 def _looks(profile: Profile) -> dict[str, dict[str, Any]]:
@@ -99,11 +56,6 @@ def _legend(figure: Figure, ours: list[Any], general: list[Any]) -> None:
     figure.legend(handles=columns, loc="outside lower left", fontsize=9, ncols=2 if general else 1)
 
 
-def _label(text: str) -> str:
-    """A legend leaves out what begins with an underscore; a space before it is not seen."""
-    return f" {text}" if text.startswith("_") else text
-
-
 def _headed(figure: Figure, profile: Profile, title: str) -> None:
     """Title, and below it in words what is drawn from a rehearsal, and on what it was timed."""
     machine = profile.facts["machine"]
@@ -111,10 +63,13 @@ def _headed(figure: Figure, profile: Profile, title: str) -> None:
     named = [str(gpu.get("name", gpu) if isinstance(gpu, Mapping) else gpu) for gpu in (gpus if isinstance(gpus, list) else [gpus])]
     on = ", ".join(named) if named and machine.get("device") != "cpu" else str(machine.get("cpu") or machine.get("device") or "")
     rehearsed = sorted(name for name, rows in profile.generators.items() if any(row.rehearsal for row in rows))
-    words = [f"{profile.facts['suite']}/{profile.facts['split']}, {on}"]
-    if rehearsed:
-        words.append("REHEARSAL, tiny networks with random weights: " + ", ".join(rehearsed))
-    figure.suptitle(title + "\n" + "\n".join(words), fontsize=11, x=0.02, ha="left")
+    about = f"{profile.facts['suite']}/{profile.facts['split']}, {on}"
+    loud = ["REHEARSAL, tiny networks with random weights: " + ", ".join(map(_name, rehearsed))] if rehearsed else []
+    head(figure, title, loud, [told(about, None)])
+
+
+def _name(text: str) -> str:
+    return told(text, None)
 
 
 def speed(profile: Profile, fits: Mapping[str, statistics.Fit]) -> Figure:
@@ -137,7 +92,7 @@ def speed(profile: Profile, fits: Mapping[str, statistics.Fit]) -> Figure:
             axes.plot([0, widest], [line.base, line.base + line.each * widest], color=look["color"], linewidth=1.1, linestyle=(0, (5, 4)))
             r2 = "not defined" if line.r2 is None else f"{line.r2:.4f}"
             said = f"{digits(line.base)} s + {digits(line.each)} s per NFE, R² {r2}"
-        keys.append(Line2D([], [], linewidth=1.8, marker=look["marker"], color=look["color"], label=_label(f"{name}:  {said}")))
+        keys.append(Line2D([], [], linewidth=1.8, marker=look["marker"], color=look["color"], label=label(f"{_name(name)}:  {said}")))
     grey: dict[str, Any] = {"color": "#555555"}
     general = [
         Line2D([], [], linestyle="", marker="o", alpha=0.45, markersize=5, label="one run", **grey),
@@ -181,7 +136,7 @@ def quality(profile: Profile, panels: Sequence[Panel]) -> Figure:
             if (knee := panel.knees.get(name)) is not None:
                 ring = look["markersize"] + 8
                 axes.plot([knee.nfe], [knee.value], marker="o", markersize=ring, markerfacecolor="none", color=look["color"], linewidth=0)
-        arrow = {True: "↑ higher is better", False: "↓ lower is better", None: "no better side"}[panel.higher_is_better]
+        arrow = DIRECTIONS[panel.higher_is_better]
         axes.set_title(panel.name + (f"  ({panel.protocol})" if several else "") + f"\n{arrow}", fontsize=10, loc="left")
         axes.set_ylabel(panel.unit or "score")
         if number >= len(panels) - across:
@@ -189,7 +144,7 @@ def quality(profile: Profile, panels: Sequence[Panel]) -> Figure:
         axes.set_xlim(left=0)
         axes.margins(y=0.15)
     drawn = [name for name in looks if any(name in panel.curves for panel in panels)]
-    keys = [Line2D([], [], label=_label(name), **looks[name]) for name in drawn]
+    keys = [Line2D([], [], label=label(_name(name)), **looks[name]) for name in drawn]
     general = []
     grey: dict[str, Any] = {"color": "#555555"}
     if any(panel.knees for panel in panels):

@@ -14,12 +14,14 @@ FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place. rank: 1 = best of its column, 2 = second, 0 = unranked. note: footnote mark. value: the number behind the text."""
+    """What stands in one place. rank: 1 = best of its column, 2 = second, 0 = unranked. note: footnote mark. value: the number behind the text. name: words
+    of somebody's own, in which a dash is a dash."""
 
     text: str
     rank: int = 0
     note: str = ""
     value: float | None = None
+    name: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ class Table:
         lines = [self.columns]
         for row in self.rows:
             # a dash is an empty field; a method may be called "-"
-            lines.append(["" if i and c.text == "-" else repr(c.value) if c.value is not None else c.text for i, c in enumerate(row)])
+            lines.append(
+                ["" if i and c.text == "-" and not c.name else repr(c.value) if c.value is not None else c.text for i, c in enumerate(row)]
+            )
         return "\n".join(",".join(map(_field, line)) for line in lines)
 
     def _json(self) -> str:
@@ -162,6 +166,8 @@ def _ansi(text: str, rank: int) -> str:
 
 def _width(text: str) -> int:
     """Columns on a terminal: wide East Asian characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 

@@ -37,30 +37,33 @@ class Row:
 
 def rows(record: Record, of: str, over: str, protocol: str, margins: Mapping[str, float]) -> tuple[list[Row], list[str]]:
     """Comparisons of every variant both methods have clip values for, and notes. The family for Holm is the primary variants; others are unadjusted."""
-    found: list[tuple[str, bool, dict[str, Any], statistics.Comparison, float, float, tuple[str, ...]]] = []
+    found: list[tuple[dict[str, Any], statistics.Comparison | None, float, float, tuple[str, ...]]] = []
+    waiting: list[tuple[Any, bool | None, float | None]] = []
     notes = []
     cases = [case["id"] for case in record.header["spec"]["cases"]]
     for score in (row for row in record.scores if row["protocol"] == protocol and row["adapter"] == of):
         name = f"{score['metric']}@{score['variant']}"
         if (as_sets := _sets(record, of, over, protocol, name, score["higher_is_better"], margins.get(name))) is not None:
-            compared, a_all, b_all = as_sets
-            found.append((name, score["primary"], score, compared, a_all, b_all, ()))
+            found.append((score, *as_sets, ()))
             continue
         ours, theirs = record.clip_values(of, protocol, name), record.clip_values(over, protocol, name)
         shared = [case for case in cases if case in ours and case in theirs]
         if not shared:
             notes.append(f"{name}: no clip is scored for both")
             continue
-        left = tuple(case for case in cases if case not in shared)
-        a, b = np.array([ours[c] for c in shared]), np.array([theirs[c] for c in shared])
-        compared = statistics.paired(a, b, score["higher_is_better"], margin=margins.get(name))
-        found.append((name, score["primary"], score, compared, float(a.mean()), float(b.mean()), left))
-    family = statistics.family([c for _, primary, _, c, *_ in found if primary])
-    judged = iter(family)
+        left = tuple(case for case in cases if case not in ours or case not in theirs)
+        both = np.array([[ours[c] for c in shared], [theirs[c] for c in shared]])
+        waiting.append((both, score["higher_is_better"], margins.get(name)))
+        found.append((score, None, float(both[0].mean()), float(both[1].mean()), left))
+    # all of them at once: the sign patterns are drawn once for all variants
+    tested = iter(statistics.paired_all(waiting))
+    compared = [done if done is not None else next(tested)[0, 1] for _, done, *_ in found]
+    judged = iter(statistics.family([c for c, (score, *_) in zip(compared, found, strict=True) if score["primary"]]))
     result = []
-    for name, primary, score, compared, a_mean, b_mean, left in found:
-        verdict = next(judged) if primary else statistics.Judged(compared, compared.p, statistics.verdict(compared, compared.p))
-        result.append(Row(protocol, name, primary, a_mean, b_mean, score["decimals"], verdict, left))
+    for c, (score, _, a_mean, b_mean, left) in zip(compared, found, strict=True):
+        primary = score["primary"]
+        verdict = next(judged) if primary else statistics.Judged(c, c.p, statistics.verdict(c, c.p))
+        result.append(Row(protocol, f"{score['metric']}@{score['variant']}", primary, a_mean, b_mean, score["decimals"], verdict, left))
     return result, notes
 
 

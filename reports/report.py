@@ -1,4 +1,4 @@
-"""Papers' tables, alone or beside measured numbers; the same clips under every protocol; and what is wrong inside published tables."""
+"""Papers' tables, alone or beside measured numbers; the same clips under every protocol; figures; and what is wrong inside published tables."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.record import Record, load
+from benchmark.record import Record
 from benchmark.registry import Verb
-from reports import _beside, _findings, _papers, _rosetta
+from reports import _beside, _findings, _papers, _rosetta, _runs
 from reports._lint import lint
 from reports._read_tables import read
 from reports._table import FORMATS, Cell, Table
 
 FOUND = 4
 """Exit code of the linter when it found something."""
+KINDS = ("dots", "curves", "distributions", "sets", "scatter", "speed")
+"""Of figures; written out, because what draws them is loaded only then."""
 FLAT = ("csv", "json")
 
 
@@ -55,31 +57,6 @@ def paper_tables(paper: _papers.Paper, only: Sequence[str], records: Sequence[Re
     return made
 
 
-def _finished(paths: Sequence[Path]) -> list[Record]:
-    records = [load(path) for path in paths]
-    for record in records:
-        if not record.scores:
-            hint = f"hvbench resume {record.path}"
-            raise InputError("the run is not finished", code="unfinished", path=record.path, found=f"status {record.status}", hint=hint)
-    return records
-
-
-def _those_finished(paths: Sequence[Path]) -> tuple[list[Record], list[str]]:
-    """Records that can be shown, and why others cannot (told on stderr too). Raises InputError where none can."""
-    records, left_out = [], []
-    for path in paths:
-        try:
-            records += _finished([path])
-        except InputError as error:
-            if len(paths) == 1:
-                raise
-            left_out.append(f"{path.name}: {error.what}" + (f" ({error.found})" if error.found else ""))
-            print(f"hvbench report: left out: {error}", file=sys.stderr)
-    if not records:
-        raise InputError("no record can be shown", code="damaged", found=f"{len(paths)} broken", hint="hvbench validate RUN")
-    return records, left_out
-
-
 def _names(words: Sequence[str]) -> dict[str, str]:
     named = {}
     for word in words:
@@ -94,6 +71,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="run directories, whose numbers stand beside the paper's")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--protocols", action="store_true", help="the same clips under every protocol of RUN, and what moved the number")
+    what.add_argument("--figures", action="store_true", help="every figure of every RUN, as SVG, PDF and PNG")
     what.add_argument(
         "--lint",
         nargs="*",
@@ -103,7 +81,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--html", action="store_true", help="a page of RUN... to look at: tables, pictures, every clip side by side")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="--html: where the page goes (default: page below RUN; of several runs: page)"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where a page goes (default: page below RUN; of several runs: page), or figures, in a folder a run (default: figures)",
     )
     parser.add_argument("--videos", type=int, default=40, metavar="N", help="--html: clips of a run that get a video (default 40)")
     parser.add_argument("--paper", action="append", default=[], metavar="NAME", help="a shipped paper or a .toml file of one")
@@ -113,20 +94,35 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--clips", type=int, metavar="N", help="--lint: clips behind each value of a .csv or .tex")
     parser.add_argument("--frames", type=int, metavar="N", help="--lint: frames of each clip")
+    parser.add_argument("--protocol", action="append", default=[], metavar="NAME", help="--figures: of this protocol only")
+    parser.add_argument("--metric", action="append", default=[], metavar="METRIC[@VARIANT]", help="--figures: of these only")
+    parser.add_argument("--clip", metavar="ID", help="--figures: the clip shown frame by frame (default: where methods lie farthest apart)")
+    parser.add_argument("--only", action="append", default=[], choices=KINDS, help="--figures: this kind only")
     parser.add_argument("--format", choices=FORMATS, default="terminal")
 
 
 def _run(arguments: argparse.Namespace) -> int:
     form = str(arguments.format)
+    if arguments.figures:
+        from reports._figures import draw_runs
+
+        return draw_runs(arguments)
+    for option in ("protocol", "metric", "clip", "only"):
+        if getattr(arguments, option):
+            raise InputError(f"--{option} goes with --figures", code="usage", hint="hvbench report --figures RUN")
     if arguments.lint is not None:
         return _lint(arguments, form)
     if arguments.html:
         return _page(arguments)
     papers = [_papers.find(name) for name in arguments.paper]
-    records = _finished(arguments.runs)
+    if arguments.protocols and not arguments.runs:
+        raise InputError("--protocols needs a RUN", code="usage", hint="hvbench report --protocols runs/NAME")
+
+    def trial(record: Record) -> object:
+        return _rosetta.flat([record]) if arguments.protocols else [paper_tables(p, arguments.table, [record], {}, form) for p in papers]
+
+    records, left_out = _runs.readable(arguments.runs, trial)
     if arguments.protocols:
-        if not records:
-            raise InputError("--protocols needs a RUN", code="usage", hint="hvbench report --protocols runs/NAME")
         shown = [_rosetta.flat(records)] if form in FLAT else [t for record in records for t in _rosetta.tables(record, papers)]
     elif papers:
         named = _names(arguments.named)
@@ -139,28 +135,34 @@ def _run(arguments: argparse.Namespace) -> int:
         shown = [papers_table()]
     blocks = [table.render(form, colour=form == "terminal" and sys.stdout.isatty()) for table in shown]
     print(f"[{', '.join(blocks)}]" if form == "json" and len(blocks) > 1 else "\n\n".join(blocks))
-    return 0
+    return _runs.LEFT_OUT if left_out else 0
+
+
+def _shortly(error: InputError) -> str:
+    """What is wrong with a run, without the folders of this machine."""
+    name = Path(error.path).name if error.path else "a run"
+    return f"{name}: {error.what}" + (f" ({error.found})" if error.found else "")
 
 
 def _page(arguments: argparse.Namespace) -> int:
-    from reports._page import build
+    from reports._page import build, trial
 
     if not arguments.runs:
         raise InputError("--html needs a RUN", code="usage", hint="hvbench report --html runs/NAME")
     if arguments.videos < 0:
         raise InputError("--videos takes 0 or more", code="usage", found=str(arguments.videos))
-    records, left_out = _those_finished(arguments.runs)
+    records, refused = _runs.readable(arguments.runs, trial)
     folder = arguments.out or (records[0].path / "page" if len(arguments.runs) == 1 else Path("page"))
     terminal = sys.stderr.isatty()
     build(
         records,
         folder,
-        left_out=left_out,
+        left_out=[_shortly(error) for error in refused],
         videos=arguments.videos,
         tell=(lambda text: print(text, file=sys.stderr)) if terminal else lambda _: None,
     )
     print(f"written: {folder / 'index.html'}")
-    return 2 if left_out else 0
+    return _runs.LEFT_OUT if refused else 0
 
 
 def _lint(arguments: argparse.Namespace, form: str) -> int:
@@ -177,7 +179,7 @@ def _lint(arguments: argparse.Namespace, form: str) -> int:
 
 VERB = Verb(
     name="report",
-    summary="papers' tables beside measured numbers, protocols side by side, a linter for tables",
+    summary="papers' tables beside measured numbers, protocols side by side, figures, a linter for tables",
     configure=_configure,
     run=_run,
 )

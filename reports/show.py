@@ -99,19 +99,20 @@ def clip_table(record: Record, protocol: str) -> Table:
     variants = list(dict.fromkeys(f"{row['metric']}@{row['variant']}" for row in rows))
     decimals = {f"{row['metric']}@{row['variant']}": row["decimals"] for row in rows}
     cells, notes = [], []
+    view = record.view_of(protocol)
+    errors: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for unit, entry in record.journal.items():
+        if error := entry.get("error") or entry["views"].get(view, {}).get("error"):
+            errors.setdefault((unit.adapter, unit.case), []).append(error)
     for method in dict.fromkeys(row["adapter"] for row in rows):
         values = {name: record.clip_values(method, protocol, name) for name in variants}
         for case in (c["id"] for c in record.header["spec"]["cases"]):
             line = [Cell(f"{method} {case}")]
-            line += [
-                Cell(number(values[n][case], decimals[n]), value=values[n][case]) if case in values[n] else Cell("-") for n in variants
-            ]
+            found = [(values[n].get(case), decimals[n]) for n in variants]
+            line += [Cell("-") if value is None else Cell(number(value, digits), value=value) for value, digits in found]
             cells.append(line)
-            for unit, entry in record.journal.items():
-                if unit.adapter == method and unit.case == case:
-                    error = entry.get("error") or entry["views"].get(record.view_of(protocol), {}).get("error")
-                    if error:
-                        notes.append(f"{method} {case}: {error['what']}" + (f" ({error['found']})" if "found" in error else ""))
+            for error in errors.get((method, case), ()):
+                notes.append(f"{method} {case}: {error['what']}" + (f" ({error['found']})" if "found" in error else ""))
     return Table(f"clips : {protocol}", ["clip", *variants], cells, notes)
 
 

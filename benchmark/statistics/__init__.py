@@ -15,7 +15,9 @@ from benchmark.statistics.comparisons import (
     holm,
     jackknife_difference,
     paired,
+    paired_all,
     sign_flip,
+    sign_flips,
     verdict,
 )
 from benchmark.statistics.frechet import frechet_distance, frechet_from_moments, kid
@@ -64,8 +66,10 @@ __all__ = [
     "knee",
     "krippendorff",
     "paired",
+    "paired_all",
     "ranks",
     "sign_flip",
+    "sign_flips",
     "slowdown",
     "small_sample_bias",
     "smallest_p",

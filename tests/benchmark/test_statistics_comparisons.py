@@ -12,7 +12,7 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from benchmark.statistics import Comparison, Judged, family, holm, jackknife_difference, paired, sign_flip, verdict
+from benchmark.statistics import Comparison, Judged, family, holm, jackknife_difference, paired, paired_all, sign_flip, verdict
 
 Kept = NDArray[np.intp]
 
@@ -277,3 +277,19 @@ def test_few_clips_never_decide(n: int) -> None:
     """2 / 2^n is above 0.05 up to five clips: no difference, however large and certain, gives a verdict."""
     a = 100.0 + np.arange(n)
     assert family([paired(a, a - 50 + 0.01 * np.arange(n), True)])[0].verdict == f"cannot tell ({n} clips)"
+
+
+@pytest.mark.parametrize("n", [8, 20, 21, 130])
+def test_all_pairs_at_once_are_the_pairs_by_themselves(n: int) -> None:
+    """Identity: the same comparison, bit for bit, with equal rows, opposite signs, ties in tenths, differences far below the values, and groups of other n."""
+    generator = np.random.default_rng(n)
+    base = generator.integers(-5, 6, n) / 10
+    noise = generator.normal(size=(3, n))
+    one = np.stack([30 + base, 30 - base, 30 + base, 30 + noise[0], 30 + noise[1]])
+    tiny = np.stack([1e6 + noise[0], 1e6 + noise[0] + 1e-9 * noise[1], 1e6 + noise[2]])
+    groups = [(one, True, None), (tiny, None, 0.5), (noise[:2, : n // 2 + 1], False, None), (noise[:1], True, None)]
+    found = paired_all(groups)
+    for (rows, higher, margin), of in zip(groups, found, strict=True):
+        assert list(of) == list(itertools.combinations(range(len(rows)), 2))
+        for (i, j), compared in of.items():
+            assert compared == paired(rows[i], rows[j], higher, margin=margin)
