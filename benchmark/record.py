@@ -14,18 +14,17 @@ import gc
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmark.errors import InputError
+from benchmark.frame_tables import ROWS, by_unit, parquet_options, row_groups, unit_table, value_schema
 from benchmark.model import Unit
 from benchmark.paths import write_atomic
 
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of the record's layout; schemas/*.json describe it."""
-ROWS = 1 << 13
-"""Rows of frame values in a row group at most (a little more where units are short): what is held in memory when a record is compacted or read."""
 HEADER, JOURNAL, SCORES, VALUES, SHARDS, LOCK = "run.json", "journal.jsonl", "scores.json", "values.parquet", "values", ".lock"
 
 
@@ -130,7 +127,7 @@ class Record:
         """The same rows, a few thousand at a time."""
         whole = self.path / VALUES
         for path in [whole] if whole.exists() else sorted((self.path / SHARDS).glob("*.parquet")):
-            yield from _row_groups(path)
+            yield from row_groups(path)
 
     def to_pandas(self) -> pd.DataFrame:
         """The scores as a DataFrame, one row a score."""
@@ -198,25 +195,6 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
                     found=f"line {number}: {error}",
                     hint="delete the line; its unit is then done again",
                 ) from None
-
-
-def value_schema() -> pa.Schema:
-    """Columns of the per-frame values."""
-    import pyarrow as pa
-
-    text = pa.dictionary(pa.int32(), pa.string())
-    return pa.schema(
-        [
-            ("adapter", text),
-            ("case", text),
-            ("seed", pa.int32()),
-            ("view", text),
-            ("metric", text),
-            ("frame", pa.int32()),
-            ("generated", pa.int32()),
-            ("value", pa.float64()),
-        ]
-    )
 
 
 def _line(entry: Mapping[str, Any]) -> str:
@@ -290,7 +268,7 @@ class Writer:
             shard = self.shard(Unit(entry["adapter"], entry["case"], entry["seed"]))
             shard.parent.mkdir(exist_ok=True)
             temporary = shard.with_name(f".{shard.name}.{os.getpid()}.tmp")
-            pq.write_table(_table(result), temporary, row_group_size=ROWS, **_parquet())
+            pq.write_table(unit_table(result), temporary, row_group_size=ROWS, **parquet_options())
             temporary.replace(shard)
         with (self.path / JOURNAL).open("a", encoding="utf-8") as file:
             file.write(_line(entry))
@@ -315,10 +293,10 @@ class Writer:
             with contextlib.suppress(OSError):
                 (self.path / SHARDS).rmdir()
             return
-        earlier = _by_unit(pq.read_table(self.path / VALUES)) if (self.path / VALUES).exists() else {}
+        earlier = by_unit(pq.read_table(self.path / VALUES)) if (self.path / VALUES).exists() else {}
         plain = pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in value_schema()])
         temporary = self.path / f".{VALUES}.{os.getpid()}.tmp"
-        with pq.ParquetWriter(temporary, value_schema(), **_parquet()) as file:
+        with pq.ParquetWriter(temporary, value_schema(), **parquet_options()) as file:
             held: list[pa.Table] = []
 
             def write() -> None:
@@ -328,7 +306,7 @@ class Writer:
 
             for unit in units:
                 if unit in shards:
-                    pieces: Iterable[pa.Table] = _row_groups(shards[unit])
+                    pieces: Iterable[pa.Table] = row_groups(shards[unit])
                 else:
                     old = earlier.get(unit, value_schema().empty_table())
                     pieces = (old.slice(start, ROWS) for start in range(0, len(old), ROWS))
@@ -343,70 +321,3 @@ class Writer:
             shard.unlink()
         with contextlib.suppress(OSError):
             (self.path / SHARDS).rmdir()
-
-
-def _parquet() -> dict[str, Any]:
-    """How frame values are written: hardly two of them are equal, so only texts get a dictionary."""
-    import pyarrow as pa
-
-    return {"compression": "zstd", "use_dictionary": [f.name for f in value_schema() if pa.types.is_dictionary(f.type)]}
-
-
-def _row_groups(path: Path) -> Iterator[pa.Table]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            yield file.read_row_group(group, use_threads=False)
-
-
-def _by_unit(table: pa.Table) -> dict[Unit, pa.Table]:
-    """A sorted table of frame values, cut into its units."""
-    keys = zip(*(table[name].to_pylist() for name in ("adapter", "case", "seed")), strict=True)
-    found, start = {}, 0
-    for key, rows in groupby(keys):
-        stop = start + sum(1 for _ in rows)
-        found[Unit(*key)] = table.slice(start, stop - start)
-        start = stop
-    return found
-
-
-def _table(result: UnitResult) -> pa.Table:
-    """Frame values of a unit, rows in (view, metric, frame) order.
-
-    Arrays are laid out by hand: `pa.array` would import pandas, which costs more than a clip.
-    """
-    import pyarrow as pa
-
-    entry = result.entry
-    runs = sorted(result.values.items())
-    lengths = [len(values) for _, values in runs]
-    values = np.concatenate([values for _, values in runs])
-    scored = ~np.isnan(values)
-
-    def numbers(kind: pa.DataType, data: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> pa.Array:
-        bits = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
-        return pa.Array.from_buffers(kind, len(data), [bits, pa.py_buffer(np.ascontiguousarray(data))])
-
-    def texts(words: Sequence[str]) -> pa.DictionaryArray:
-        known = list(dict.fromkeys(words))
-        data = [word.encode() for word in known]
-        ends = np.cumsum([0, *map(len, data)], dtype=np.int32)
-        codes = np.repeat(np.array([known.index(word) for word in words], np.int32), lengths)
-        dictionary = pa.StringArray.from_buffers(len(known), pa.py_buffer(ends), pa.py_buffer(b"".join(data)))
-        return pa.DictionaryArray.from_arrays(numbers(pa.int32(), codes), dictionary)
-
-    def frames(side: int) -> pa.Array:
-        return numbers(pa.int32(), np.concatenate([np.asarray(result.frames[view][side], np.int32) for (view, _), _ in runs]))
-
-    columns = [
-        texts([entry["adapter"]] * len(runs)),
-        texts([entry["case"]] * len(runs)),
-        numbers(pa.int32(), np.full(len(values), entry["seed"], np.int32)),
-        texts([view for (view, _), _ in runs]),
-        texts([metric for (_, metric), _ in runs]),
-        frames(0),
-        frames(1),
-        numbers(pa.float64(), values, scored),
-    ]
-    return pa.Table.from_arrays(columns, schema=value_schema())

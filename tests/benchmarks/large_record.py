@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from benchmark import statistics
 from benchmark.data import canonical, plain
+from benchmark.frame_tables import ROWS, value_schema
 from benchmark.jobs import UnitResult
 from benchmark.model import Unit
-from benchmark.record import HEADER, JOURNAL, ROWS, SCHEMA, SCORES, VALUES, Record, to_text, value_schema
+from benchmark.record import HEADER, JOURNAL, SCHEMA, SCORES, VALUES, Record, to_text
 from benchmark.registry import registry
 from benchmark.results import pool
 from benchmark.runs import scores_json
