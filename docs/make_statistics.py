@@ -245,6 +245,10 @@ beyond that 100,000 seeded flips (`paired`) |
 | a metric of the whole set (FID, FVD, KID ...) | delete-one-clip jackknife, beyond 40 clips 40 blocks in case order (`jackknife`) \
 | jackknife of the difference, the same clip deleted on both sides (`jackknife_difference`) |
 | one clip | none: the method says `none` | none |
+| places of several methods | places left open, all at once in 95 % (`ranks`) | all pairs as above, under Holm |
+| votes of people | t, clustered by rater and by clip (`clustered_mean`; its simulated coverage: docs/study.md) | win rates, Bradley-Terry (`bradley_terry`) |
+| agreement of raters | bootstrap over units (`krippendorff`) | none |
+| rank correlations | jackknife over clusters on Fisher's scale (`spearman`, `kendall`) | none |
 
 - Frames of a clip resemble each other, so clips are counted, never frames.
 - No percentile bootstrap: with 4 clips its 95 % interval of a mean covers 80 %, with 10 it covers 90 %, and for a Frechet distance,
