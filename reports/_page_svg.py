@@ -74,7 +74,7 @@ def dots(name: str, rows: Sequence[tuple[str, Mapping[str, Any]]], clips: NDArra
     ]
     for k, (method, row) in enumerate(rows):
         y = TOP + ROW * k + ROW / 2
-        parts.append(f'<g class="method" style="--c:var(--m{k % COLOURS})">')
+        parts.append(f'<g class="method" data-name="{to_html(method)}" style="--c:var(--m{k % COLOURS})">')
         label = to_html(shorter(method))
         parts.append(f'<text class="name" x="{LEFT - 12}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
         values = clips[k][np.isfinite(clips[k])] if clips.size else np.zeros(0)

@@ -44,7 +44,7 @@
       shown += !row.hidden;
     });
     document.querySelectorAll(".protocol svg g.method").forEach((row) => {
-      row.classList.toggle("faded", !row.querySelector(".name").textContent.toLowerCase().includes(wanted));
+      row.classList.toggle("faded", !row.dataset.name.toLowerCase().includes(wanted));
     });
     document.getElementById("filtered").textContent = wanted ? shown + " of " + all + " rows" : "";
   });
