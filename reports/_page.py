@@ -14,8 +14,8 @@ import numpy as np
 from benchmark.errors import InputError
 from benchmark.record import Record
 from reports._page_cards import INPUTS, inputs
-from reports._page_clip import clock, media, otherwise, shard
-from reports._page_data import Run, script, series
+from reports._page_clip import clock, media, otherwise, shard, unknown
+from reports._page_data import Run, readable, script, series
 from reports._page_index import clip_sheet, index
 from reports._page_marks import marks
 
@@ -56,7 +56,7 @@ def build(
                 shown |= media(run, case, time, folder, side)
                 shown["marks"] = marks(run, case, by, time) if shown["video"] else {}
             if time is not None:
-                shown["notes"] = [*shown["notes"], *otherwise(run, case, by, time)]
+                shown["notes"] = [*shown["notes"], *unknown(run, case, time), *otherwise(run, case, by, time)]
             _put(folder / run.shard(case), script("clip", shard(run, case, by, time, shown)))
     for run in runs:
         _put(folder / INPUTS.format(run.number), "".join(f"{digest}\t{name}\n" for name, digest in inputs(run)))
@@ -71,6 +71,7 @@ def build(
 def trial(record: Record) -> object:
     """What a page needs of a record, so that one that lacks it is found before anything is written."""
     run = Run(record, 0)
+    readable(record)
     return run.to_index(), run.units, index([run], ())
 
 

@@ -100,6 +100,19 @@ def _together(pairs: Sequence[tuple[Numbers, Numbers]], first: int, steps: int) 
     return shown
 
 
+def unknown(run: Run, case: str, time: Clock) -> list[str]:
+    """Methods that were compared, and are not shown."""
+    said = []
+    for method in run.methods:
+        entry = run.units.get((method, case), {})
+        compared = any("pairing" in view for view in entry.get("views", {}).values())
+        if method not in time.shown and compared:
+            said.append(
+                _escape.visible(f"{method}: not shown; without its values by frame the record does not tell which frames were compared")
+            )
+    return said
+
+
 def otherwise(run: Run, case: str, by: Mapping[Key, Series], time: Clock) -> list[str]:
     """Protocols that compared other frames of a method than the pictures show together."""
     said = []

@@ -163,6 +163,11 @@ def series(run: Run) -> dict[str, dict[Key, Series]]:
     return {case: {key: _joined(found) for key, found in by.items()} for case, by in parts.items()}
 
 
+def readable(record: Record) -> None:
+    """Raises what reading its values by frame leads to, where not even the first of them can be read."""
+    next(_pieces(record), None)
+
+
 def _joined(parts: Sequence[Series]) -> Series:
     if len(parts) == 1:
         return parts[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from benchmark.record import load
 from reports._page import build, picked
 from reports._page_clip import clock
 from reports._page_data import Run, packed, script, series
-from reports._page_svg import tick_text, ticks
+from reports._page_svg import shorter, tick_text, ticks
 from tests.make import call, movie, study, write
 
 
@@ -236,3 +237,45 @@ def test_broken_records_are_named_and_the_others_shown(run: Path, tmp_path: Path
     alone = call(capfd, "report", "--html", str(newer), "--out", str(tmp_path / "none"))
     assert alone.code == 2
     assert not (tmp_path / "none").exists()
+
+
+def test_damaged_values_by_frame_are_named_and_the_others_shown(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    torn = tmp_path / "torn"
+    shutil.copytree(run, torn)
+    (torn / "values.parquet").write_bytes((run / "values.parquet").read_bytes()[:2000])
+    said = call(capfd, "report", "--html", str(torn), str(run), "--videos", "0", "--out", str(tmp_path / "page"))
+    assert said.code == 2
+    assert f"left out: {torn / 'values.parquet'}: the values by frame are damaged" in said.err
+    assert f"hvbench validate {torn}" in said.err
+    assert "Left out: values.parquet" in (tmp_path / "page/index.html").read_text(encoding="utf-8")
+    assert str(tmp_path) not in (tmp_path / "page/index.html").read_text(encoding="utf-8")
+    alone = call(capfd, "report", "--html", str(torn), "--out", str(tmp_path / "none"))
+    assert alone.code == 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_the_record_does_not_tell_is_said(tmp_path: Path) -> None:
+    """Retimed frames do not follow from their ends: without values.parquet no picture can be set beside the truth's."""
+    write(tmp_path / "truth" / "one.mkv", movie(1, 24), 20)
+    write(tmp_path / "half" / "one.mkv", movie(1, 24)[::2], 10)
+    write(tmp_path / "same" / "one.mkv", movie(1, 24), 20)
+    benchmark.run(
+        suite="tiktok",
+        truth=tmp_path / "truth",
+        outputs={m: tmp_path / m for m in ("half", "same")},
+        protocols=["strict-1-retime"],
+        metrics=["l1@unit"],
+        out=tmp_path / "run",
+    )
+    (tmp_path / "run/values.parquet").unlink()
+    build([load(tmp_path / "run")], tmp_path / "page")
+    clip = handed(tmp_path / "page/data/0/00000.js", "clip")
+    assert [tile["name"] for tile in clip["tiles"]] == ["truth", "same"]
+    assert clip["notes"] == ["half: not shown; without its values by frame the record does not tell which frames were compared"]
+
+
+def test_labels_stay_beside_their_rows() -> None:
+    """15 letters at most; Chinese ones count two: seven of them and the dots."""
+    assert shorter("exactly-fifteen") == "exactly-fifteen"
+    assert shorter("one-letter-too-m") == "one-letter-too…"
+    assert shorter("動" * 9) == "動" * 7 + "…"
