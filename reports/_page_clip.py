@@ -156,7 +156,7 @@ def media(run: Run, case: str, time: Clock, folder: Path, side: int) -> dict[str
     try:
         boxes = write_mosaic(list(strips.values()), folder / f"{stem}.mp4", time.fps, side)
     except InputError as error:
-        notes.append(_escape.visible(f"no video: {error.what}"))
+        notes.append(_escape.visible(_escape.without_folders(f"no video: {error.what}")))
         return made
     made["video"] = f"{stem}.mp4"
     made["tiles"] = [{"name": _escape.visible(name), "box": list(box)} for name, box in zip(strips, boxes, strict=True)]
@@ -169,7 +169,8 @@ def media(run: Run, case: str, time: Clock, folder: Path, side: int) -> dict[str
         try:
             write_sound(strip.path, first / rate(facts) - step / time.fps, time.steps / time.fps, folder / f"{stem}-{number}.wav")
         except (InputError, Unscored) as error:
-            notes.append(_escape.visible(f"{name}: no sound: {error.what if isinstance(error, InputError) else error.detail}"))
+            why = error.what if isinstance(error, InputError) else error.detail
+            notes.append(_escape.visible(_escape.without_folders(f"{name}: no sound: {why}")))
             continue
         made["sounds"][_escape.visible(name)] = f"{stem}-{number}.wav"
     return made
@@ -244,4 +245,4 @@ def _said(run: Run, method: str, case: str) -> Sequence[str]:
             if "reason" in value and (view, name) in wanted:
                 found.append(f"{name}: {value['reason']}" + (f", {value['detail']}" if value.get("detail") else ""))
             found += [f"{name}: {flag}" for flag in value.get("flags", ()) if (view, name) in wanted]
-    return [_escape.visible(text) for text in dict.fromkeys(found)]
+    return [_escape.visible(_escape.without_folders(text)) for text in dict.fromkeys(found)]

@@ -104,6 +104,11 @@ class Run:
             made: NDArray[np.float64] = np.where(count > 0, total / count, np.nan)
         return made
 
+    @property
+    def name(self) -> str:
+        """Of the record's folder, however it was called (`.` too)."""
+        return self.record.path.resolve().name
+
     def score(self, method: str, column: Column) -> Mapping[str, Any]:
         """The row of scores.json; KeyError where there is none."""
         return self._rows[method, column.protocol, column.name]
