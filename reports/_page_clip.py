@@ -30,13 +30,16 @@ Numbers = NDArray[np.int64]
 @dataclass
 class Clock:
     """The steps of a clip. fps: steps a second. steps: how many. first: number of the truth's frame (the output's own, where there is no truth) at step 0.
-    truth: the truth's name among the methods', empty where there is none. shown: {method or truth: (steps,) number of its frame at each step, -1 = none}."""
+    truth: the truth's name among the methods', empty where there is none. left: steps beyond those that are shown. guessed: the rate is not known.
+    shown: {method or truth: (steps,) number of its frame at each step, -1 = none}."""
 
     fps: Fraction
     steps: int
     first: int
     truth: str
     shown: dict[str, Numbers] = field(default_factory=dict)
+    left: int = 0
+    guessed: bool = False
 
     def at(self, found: Series, entry: Mapping[str, Any]) -> NDArray[np.float64]:
         """(n,) steps at which a curve's points lie."""
@@ -72,12 +75,14 @@ def clock(run: Run, case: str, by: Mapping[Key, Series]) -> Clock | None:
         first, last = min(ends), max(ends)
         steps = min(last - first + 1, ceil(LONGEST * rate(truth)))
         made = Clock(rate(truth), steps, first, TRUTH, {TRUTH: np.arange(first, first + steps)})
+        made.left, made.guessed = last - first + 1 - steps, not truth.get("fps")
         for m, found in pairs.items():
             made.shown[m] = _together(found, first, steps)
         return made
     fps = max(rate(e["generated"]) for e in units.values())
     steps = max(ceil(e["generated"]["frames"] * fps / rate(e["generated"])) for e in units.values())
     made = Clock(fps, min(steps, ceil(LONGEST * fps)), 0, "")
+    made.left, made.guessed = steps - made.steps, not all(e["generated"].get("fps") for e in units.values())
     for m, e in units.items():
         frames = np.arange(made.steps) * float(rate(e["generated"]) / fps) + 1e-6
         made.shown[m] = np.where(frames < e["generated"]["frames"], np.floor(frames), -1).astype(np.int64)
@@ -101,8 +106,8 @@ def _together(pairs: Sequence[tuple[Numbers, Numbers]], first: int, steps: int) 
 
 
 def unknown(run: Run, case: str, time: Clock) -> list[str]:
-    """Methods that were compared, and are not shown."""
-    said = []
+    """Methods that were compared, and are not shown; how much of a long clip is not."""
+    said = [f"the first {LONGEST} seconds are shown: {time.steps} of {time.steps + time.left} frames"] if time.left else []
     for method in run.methods:
         entry = run.units.get((method, case), {})
         compared = any("pairing" in view for view in entry.get("views", {}).values())
@@ -207,6 +212,7 @@ def shard(run: Run, case: str, by: Mapping[Key, Series], time: Clock | None, sho
         "run": run.number,
         "case": _escape.visible(case),
         "fps": float(time.fps) if time else None,
+        "guessed": bool(time and time.guessed),
         "steps": time.steps if time else 0,
         "first": time.first if time else 0,
         "truth": _escape.visible(time.truth) if time else "",

@@ -40,7 +40,8 @@
     }
     if (wanted()[0] !== r || wanted()[1] !== c) return;
     clip = found;
-    const seconds = clip.steps && clip.fps ? ", " + clip.steps + " frames at " + Number(clip.fps.toFixed(3)) + " a second" : "";
+    const seconds = clip.steps && clip.fps ? ", " + clip.steps + " frames" +
+      (clip.guessed ? ", their rate unknown and played" : "") + " at " + Number(clip.fps.toFixed(3)) + " a second" : "";
     $("of").textContent = run.title + seconds + (clip.truth ? "; frame numbers are the truth's" : "; no truth");
     const warnings = [run.banner, ...clip.notes].filter(Boolean);
     $("warnings").replaceChildren(...warnings.map((text) => element("p", { class: "warning", role: "note" }, text)));
@@ -150,8 +151,8 @@
   function tick() {
     if (!clip) return;
     seek.value = step;
-    const time = clip.fps ? (step / clip.fps).toFixed(2) + " s" : "";
-    where.textContent = (clip.truth ? "frame " + (clip.first + step) : "step " + step) + ", " + time;
+    const time = clip.fps && !clip.guessed ? ", " + (step / clip.fps).toFixed(2) + " s" : "";
+    where.textContent = (clip.truth ? "frame " + (clip.first + step) : "step " + step) + time;
     seek.setAttribute("aria-valuetext", where.textContent);
     paint();
     for (const chart of charts) chart.cursor(step);

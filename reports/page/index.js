@@ -51,7 +51,9 @@
 
   /* a card opens when something points at it */
   function open() {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let name = location.hash.slice(1);
+    try { name = decodeURIComponent(name); } catch { /* a torn address stands for itself */ }
+    const target = name && document.getElementById(name);
     const details = target && target.closest("details");
     if (details && !details.open) { details.open = true; target.scrollIntoView(); }
   }

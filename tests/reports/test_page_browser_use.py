@@ -159,3 +159,9 @@ def test_on_a_phone_the_numbers_have_their_whole_names(page: Path) -> None:
             "[...document.querySelectorAll('#values tbody th')].filter((e) => e.scrollWidth > e.clientWidth).length"
         )
         assert cut == 0
+
+
+def test_a_torn_address_is_no_error(page: Path) -> None:
+    with browser() as watched:
+        watched.page.goto(f"file://{page}/index.html#%E0%A4%A")
+        until(watched.page, "document.querySelectorAll('.clip').length === 3")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import benchmark
 from benchmark.errors import InputError
@@ -164,3 +165,26 @@ def test_a_page_may_be_made_again(tmp_path: Path, two_views: Run) -> None:
     for _ in range(2):
         build([two_views.record], tmp_path / "page", videos=0)
     assert json.loads((tmp_path / "page" / STAMP).read_text())["made by"] == "human-video-benchmark"
+
+
+def test_what_is_not_shown_of_a_long_clip_and_a_rate_that_is_not_known_are_said(tmp_path: Path) -> None:
+    """70 s at 2 frames a second: 120 of 140 frames in 60 s. A folder of pictures has no rate."""
+    for name in ("truth", "a"):
+        write(tmp_path / name / "long.mkv", movie(1, 140, 16, 16), 2)
+        folder = tmp_path / name / "pictures"
+        folder.mkdir()
+        for k, picture in enumerate(movie(2, 4)):
+            Image.fromarray(picture).save(folder / f"{k:04d}.png")
+    benchmark.run(
+        suite="tiktok",
+        truth=tmp_path / "truth",
+        outputs={"a": tmp_path / "a"},
+        protocols=["disco-2023"],
+        metrics=["l1@unit"],
+        out=tmp_path / "run",
+    )
+    build([load(tmp_path / "run")], tmp_path / "page", videos=0)
+    long, pictures = (handed(tmp_path / f"page/data/0/{k:05d}.js", "clip") for k in range(2))
+    assert "the first 60 seconds are shown: 120 of 140 frames" in long["notes"]
+    assert (long["guessed"], pictures["guessed"]) == (False, True)
+    assert not any("seconds" in note for note in pictures["notes"])
