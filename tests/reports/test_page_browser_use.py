@@ -165,3 +165,16 @@ def test_a_torn_address_is_no_error(page: Path) -> None:
     with browser() as watched:
         watched.page.goto(f"file://{page}/index.html#%E0%A4%A")
         until(watched.page, "document.querySelectorAll('.clip').length === 3")
+
+
+def test_a_clip_on_which_the_bad_method_failed_is_not_the_best(page: Path) -> None:
+    """Higher is better. `good` has 40, 38, 39, `bad` 30, none, 30: the second clip is the worst of `good`, 1 below its mean, and nothing else is known."""
+    with browser() as watched:
+        sheet = watched.page
+        sheet.goto(f"file://{page}/index.html")
+        sheet.evaluate(
+            """() => { const run = HVB.held.index.runs[0], good = [40, 38, 39], bad = [30, NaN, 30];
+            run.value = (column, m, k) => (m ? bad : good)[k]; document.getElementById('order').dispatchEvent(new Event('change')); }"""
+        )
+        assert sheet.locator("#metric option:checked").inner_text() == "disco-2024 : psnr@cap100"
+        assert sheet.locator(".clip .clip-name").all_inner_texts() == ["three", "two", "one"]
