@@ -334,6 +334,7 @@
           for (let k = 0; k < line.y.length; k++) {
             if (!Number.isFinite(line.y[k]) || line.x[k] > last) { pen = false; continue; }
             d += (pen ? "L" : "M") + x(line.x[k]).toFixed(1) + " " + y(line.y[k]).toFixed(1);
+            if (!pen) d += "h0"; /* with its round cap a frame that stands alone is a dot */
             pen = true;
           }
           const path = svg("path", { d, class: line.method >= 8 ? "curve dashed" : "curve" });

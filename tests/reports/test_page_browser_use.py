@@ -178,3 +178,26 @@ def test_a_clip_on_which_the_bad_method_failed_is_not_the_best(page: Path) -> No
         )
         assert sheet.locator("#metric option:checked").inner_text() == "disco-2024 : psnr@cap100"
         assert sheet.locator(".clip .clip-name").all_inner_texts() == ["three", "two", "one"]
+
+
+def test_a_frame_that_stands_alone_is_a_dot(tmp_path: Path) -> None:
+    """Of a clip of one frame the curve is a point, which a line through it would not show: a subpath without length and a round cap."""
+    for k, name in enumerate(("truth", "a")):
+        write_video((tmp_path / name).with_suffix(".mkv"), movie(k, 1))
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.mkv").rename(tmp_path / name / "one.mkv")
+    benchmark.run(
+        suite="tiktok",
+        truth=tmp_path / "truth",
+        outputs={"a": tmp_path / "a"},
+        protocols=["disco-2024"],
+        metrics=["psnr@cap100"],
+        out=tmp_path / "run",
+    )
+    build([load(tmp_path / "run")], tmp_path / "page", videos=0)
+    with browser() as watched:
+        watched.page.goto(f"file://{tmp_path}/page/clip.html#0/0")
+        until(watched.page, "document.querySelectorAll('path.curve').length > 0")
+        curve = watched.page.locator("path.curve").first
+        assert str(curve.get_attribute("d")).endswith("h0")
+        assert curve.evaluate("e => getComputedStyle(e).strokeLinecap") == "round"
