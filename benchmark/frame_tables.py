@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.errors import InputError
 from benchmark.model import Unit
 
 if TYPE_CHECKING:
@@ -48,12 +49,18 @@ def parquet_options() -> dict[str, Any]:
 
 
 def row_groups(path: Path) -> Iterator[pa.Table]:
-    """A file's rows, a group at a time."""
+    """A file's rows, a group at a time. Raises InputError (`damaged`) where it cannot be read."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            yield file.read_row_group(group, use_threads=False)
+    try:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            "the values by frame are damaged", code="damaged", path=path, found=str(error)[:200], hint=f"hvbench validate {path.parent}"
+        ) from error
 
 
 def by_unit(table: pa.Table) -> dict[Unit, pa.Table]:

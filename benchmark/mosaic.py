@@ -101,12 +101,17 @@ def _shown(strip: Strip, box: Box) -> Iterator[NDArray[np.uint8] | None]:
 
 
 def write_sound(clip: Path, start: Fraction, seconds: Fraction, path: Path) -> None:
-    """The clip's sound from `start` on, 16 kHz mono, 16 bits, as .wav. Raises InputError, Unscored where it has none that can be read."""
-    samples = from_second(read_sound(clip), start)[: round(seconds * SOUND_RATE)]
+    """The clip's sound from `start` on (below 0: that long a silence first), `seconds` long with silence behind it, 16 kHz mono, 16 bits, as .wav. Raises
+    InputError, Unscored where it has none that can be read."""
+    samples = from_second(read_sound(clip), max(start, Fraction(0)))
+    whole = np.zeros(round(seconds * SOUND_RATE), "<i2")
+    late = min(round(max(-start, Fraction(0)) * SOUND_RATE), len(whole))
+    heard = samples[: len(whole) - late]
+    whole[late : late + len(heard)] = heard
     held = io.BytesIO()
     with wave.open(held, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(SOUND_RATE)
-        file.writeframes(np.ascontiguousarray(samples, "<i2").tobytes())
+        file.writeframes(whole.tobytes())
     write_atomic(path, held.getvalue())

@@ -47,6 +47,14 @@ def visible(text: str) -> str:
     return "".join(_told(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Cn", "Co") else c for c in text)
 
 
+FOLDERS = re.compile(r"""(?<![^\s'"`(\[=,;])(?:[A-Za-z]:)?[\\/](?:[^\\/'"`\n:\s][^\\/'"`\n:]*[\\/])+""")
+
+
+def without_folders(text: str) -> str:
+    """A message whose absolute paths keep their last part only: where a file lies is of one machine, and who reads a page need not know it."""
+    return FOLDERS.sub("", text)
+
+
 def _told(character: str) -> str:
     return character.encode("ascii", "backslashreplace").decode() if ord(character) > 127 else ascii(character)[1:-1]
 

@@ -39,7 +39,14 @@ def draw(block: Block) -> Figure | str:
     for axes, name in zip(made.axes, shown, strict=True):
         for method in block.methods:
             if (method, name) in found:
-                axes.plot(*found[method, name], linewidth=0.8 if many else 1.1, alpha=0.8 if many else 0.95, **block.look[method].line)
+                frames, values = found[method, name]
+                # a line shows no frame that stands alone: of a clip of one frame, or between frames without a value
+                there = np.concatenate([[False], np.isfinite(values), [False]])
+                alone = there[1:-1] & ~there[:-2] & ~there[2:]
+                if alone.any():
+                    colour = block.look[method].line["color"]
+                    axes.plot(frames[alone], values[alone], linestyle="", marker="o", markersize=2.5, color=colour)
+                axes.plot(frames, values, linewidth=0.8 if many else 1.1, alpha=0.8 if many else 0.95, **block.look[method].line)
         some = block.some(name)
         headed(axes, name, some["higher_is_better"], [some["unit"], block.weights(name)], made.across)
         ticks(axes, "y", 5)

@@ -132,7 +132,9 @@ def curves(block: Block, case: str) -> dict[tuple[str, str], Curve]:
     try:
         table = pq.read_table(path, columns=columns, filters=[("case", "=", case), ("view", "=", view)])
     except (pa.ArrowException, OSError) as error:
-        raise InputError("the frames' values are damaged", code="damaged", path=path, found=str(error)[:200]) from None
+        raise InputError(
+            "the values by frame are damaged", code="damaged", path=path, found=str(error)[:200], hint=f"hvbench validate {path.parent}"
+        ) from None
     texts = {name: table[name].to_pylist() for name in ("adapter", "metric")}
     keys = list(zip(texts["adapter"], texts["metric"], table["seed"].to_pylist(), strict=True))
     frames = np.array(table["frame"].to_pylist(), np.float64)

@@ -14,14 +14,15 @@ import numpy as np
 from benchmark.errors import InputError
 from benchmark.record import Record
 from reports._page_cards import INPUTS, inputs
-from reports._page_clip import clock, media, shard
-from reports._page_data import Run, script, series
+from reports._page_clip import clock, media, otherwise, shard, unknown
+from reports._page_data import Run, readable, script, series
 from reports._page_index import clip_sheet, index
 from reports._page_marks import marks
 
 ASSETS = ("page.css", "theme.js", "hvb.js", "index.js", "clip.js")
 STAMP = "page.json"
-"""Stands in every page's folder: only such a folder is written over."""
+"""Stands in every page's folder: only a folder with ours is written over."""
+MAKER = {"made by": "human-video-benchmark"}
 VIDEOS = 40
 SIDE = 360
 
@@ -53,7 +54,9 @@ def build(
             else:
                 tell(f"{run.title}: {case}")
                 shown |= media(run, case, time, folder, side)
-                shown["marks"] = marks(run, case, time) if shown["video"] else {}
+                shown["marks"] = marks(run, case, by, time) if shown["video"] else {}
+            if time is not None:
+                shown["notes"] = [*shown["notes"], *unknown(run, case, time), *otherwise(run, case, by, time)]
             _put(folder / run.shard(case), script("clip", shard(run, case, by, time, shown)))
     for run in runs:
         _put(folder / INPUTS.format(run.number), "".join(f"{digest}\t{name}\n" for name, digest in inputs(run)))
@@ -61,13 +64,14 @@ def build(
     _put(folder / "clip.html", clip_sheet())
     for name in ASSETS:
         _put(folder / "assets" / name, files("reports").joinpath(f"page/{name}").read_text(encoding="utf-8"))
-    _put(folder / STAMP, json.dumps({"made by": "human-video-benchmark", "specs": [r.record.header["spec_sha256"] for r in runs]}) + "\n")
+    _put(folder / STAMP, json.dumps({**MAKER, "specs": [r.record.header["spec_sha256"] for r in runs]}) + "\n")
     _put(folder / "index.html", index(runs, left_out))
 
 
 def trial(record: Record) -> object:
     """What a page needs of a record, so that one that lacks it is found before anything is written."""
     run = Run(record, 0)
+    readable(record)
     return run.to_index(), run.units, index([run], ())
 
 
@@ -89,7 +93,7 @@ def picked(run: Run, count: int) -> list[str]:
 def _begin(folder: Path) -> None:
     """An empty folder, or one that holds an earlier page, whose files go."""
     if folder.is_dir() and any(folder.iterdir()):
-        if not (folder / STAMP).is_file():
+        if not _ours(folder / STAMP):
             raise InputError(
                 "the folder holds something else than a page",
                 code="occupied",
@@ -101,11 +105,20 @@ def _begin(folder: Path) -> None:
             shutil.rmtree(folder / name, ignore_errors=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _put(folder / STAMP, "{}\n")
+        _put(folder / STAMP, json.dumps(MAKER) + "\n")
     except OSError as error:
         raise InputError(
             "the page cannot be written", code="unwritable", path=folder, found=str(error), hint="name another --out"
         ) from None
+
+
+def _ours(stamp: Path) -> bool:
+    """Other programs write a page.json too, and their data/ is not ours to remove."""
+    try:
+        said = json.loads(stamp.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(said, dict) and all(said.get(key) == value for key, value in MAKER.items())
 
 
 def _put(path: Path, text: str) -> None:

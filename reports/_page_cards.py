@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from reports._escape import to_html, visible
+from reports._escape import to_html, visible, without_folders
 from reports._page_data import Column, Run
 from reports._rosetta import rules_in_words
 from reports._table import number
@@ -87,7 +87,7 @@ def provenance(run: Run) -> str:
     revision = str(git.get("revision") or "unknown") + (" with uncommitted changes" if git.get("dirty") else "")
     code = pairs(
         [
-            ("record", run.record.path.name),
+            ("record", run.name),
             ("status", header["status"]),
             ("spec, sha256", header["spec_sha256"]),
             ("code", revision),
@@ -95,10 +95,10 @@ def provenance(run: Run) -> str:
             ("seeds", ", ".join(map(str, header["spec"].get("seeds", ())))),
             ("device", header["spec"].get("device")),
             ("weights", header["spec"].get("weights")),
-            ("notes", "; ".join(header["notes"])),
+            ("notes", without_folders("; ".join(header["notes"]))),
         ]
     )
-    unavailable = pairs((name, ": ".join(why)) for name, why in header["plan"]["unavailable"].items())
+    unavailable = pairs((name, without_folders(": ".join(why))) for name, why in header["plan"]["unavailable"].items())
     named = list(inputs(run))
     listed = "".join(f"<tr><td>{to_html(name)}</td><td><code>{to_html(digest)}</code></td></tr>" for name, digest in named[:LISTED])
     head = '<tr><th scope="col">clip</th><th scope="col">sha256</th></tr>'
@@ -123,4 +123,4 @@ def _plain(value: object) -> str:
     """A JSON value in a line."""
     if isinstance(value, Mapping):
         return "; ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    return ", ".join(map(_plain, value)) if isinstance(value, list | tuple) else "-" if value is None else str(value)
+    return ", ".join(map(_plain, value)) if isinstance(value, list | tuple) else "-" if value is None else without_folders(str(value))

@@ -30,13 +30,16 @@ Numbers = NDArray[np.int64]
 @dataclass
 class Clock:
     """The steps of a clip. fps: steps a second. steps: how many. first: number of the truth's frame (the output's own, where there is no truth) at step 0.
-    truth: the truth's name among the methods', empty where there is none. shown: {method or truth: (steps,) number of its frame at each step, -1 = none}."""
+    truth: the truth's name among the methods', empty where there is none. left: steps beyond those that are shown. guessed: the rate is not known.
+    shown: {method or truth: (steps,) number of its frame at each step, -1 = none}."""
 
     fps: Fraction
     steps: int
     first: int
     truth: str
     shown: dict[str, Numbers] = field(default_factory=dict)
+    left: int = 0
+    guessed: bool = False
 
     def at(self, found: Series, entry: Mapping[str, Any]) -> NDArray[np.float64]:
         """(n,) steps at which a curve's points lie."""
@@ -64,30 +67,75 @@ def clock(run: Run, case: str, by: Mapping[Key, Series]) -> Clock | None:
     truth = next((e["truth"] for e in units.values() if "truth" in e), None)
     if truth is not None:
         views = list(dict.fromkeys(c.view for c in run.columns)) or list(run.record.header["plan"]["views"])
-        pairs = {m: found for m, e in units.items() for v in views[:1] if (found := pairing(e, v, by, m))}
-        for m, e in units.items():
-            # a clip that the first view refuses may be compared under another
-            for v in views[1:]:
-                if m not in pairs and (found := pairing(e, v, by, m)):
-                    pairs[m] = found
+        # a clip that the first view refuses may be compared under another
+        pairs = {m: found for m, e in units.items() if (found := [p for v in views if (p := pairing(e, v, by, m))])}
         if not pairs:
             return None
-        first, last = min(int(t[0]) for t, _ in pairs.values()), max(int(t[-1]) for t, _ in pairs.values())
+        ends = [end for found in pairs.values() for t, _ in found for end in (int(t[0]), int(t[-1]))]
+        first, last = min(ends), max(ends)
         steps = min(last - first + 1, ceil(LONGEST * rate(truth)))
         made = Clock(rate(truth), steps, first, TRUTH, {TRUTH: np.arange(first, first + steps)})
-        for m, (t, g) in pairs.items():
-            shown = np.full(steps, -1)
-            inside = t - first < steps
-            shown[(t - first)[inside]] = g[inside]
-            made.shown[m] = shown
+        made.left, made.guessed = last - first + 1 - steps, not truth.get("fps")
+        for m, found in pairs.items():
+            made.shown[m] = _together(found, first, steps)
         return made
     fps = max(rate(e["generated"]) for e in units.values())
     steps = max(ceil(e["generated"]["frames"] * fps / rate(e["generated"])) for e in units.values())
     made = Clock(fps, min(steps, ceil(LONGEST * fps)), 0, "")
+    made.left, made.guessed = steps - made.steps, not all(e["generated"].get("fps") for e in units.values())
     for m, e in units.items():
         frames = np.arange(made.steps) * float(rate(e["generated"]) / fps) + 1e-6
         made.shown[m] = np.where(frames < e["generated"]["frames"], np.floor(frames), -1).astype(np.int64)
     return made
+
+
+def _together(pairs: Sequence[tuple[Numbers, Numbers]], first: int, steps: int) -> Numbers:
+    """(steps,) the output's frames as the first pairing has them. What it leaves out (a reference frame, a range) is filled in from the others, where the
+    frames still follow one another."""
+    shown: Numbers = np.full(steps, -1)
+    for t, g in pairs:
+        tried = shown.copy()
+        inside = t - first < steps
+        at = (t - first)[inside]
+        empty = tried[at] < 0
+        tried[at[empty]] = g[inside][empty]
+        there = tried[tried >= 0]
+        if bool((np.diff(there) >= 0).all()):
+            shown = tried
+    return shown
+
+
+def unknown(run: Run, case: str, time: Clock) -> list[str]:
+    """Methods that were compared, and are not shown; how much of a long clip is not."""
+    said = [f"the first {LONGEST} seconds are shown: {time.steps} of {time.steps + time.left} frames"] if time.left else []
+    for method in run.methods:
+        entry = run.units.get((method, case), {})
+        compared = any("pairing" in view for view in entry.get("views", {}).values())
+        if method not in time.shown and compared:
+            said.append(
+                _escape.visible(f"{method}: not shown; without its values by frame the record does not tell which frames were compared")
+            )
+    return said
+
+
+def otherwise(run: Run, case: str, by: Mapping[Key, Series], time: Clock) -> list[str]:
+    """Protocols that compared other frames of a method than the pictures show together."""
+    said = []
+    for method, shown in time.shown.items():
+        entry = run.units.get((method, case))
+        if method == time.truth or entry is None or not time.truth:
+            continue
+        others = []
+        for protocol, view in dict.fromkeys((c.protocol, c.view) for c in run.columns):
+            if found := pairing(entry, view, by, method):
+                t, g = found
+                at = t - time.first
+                inside = at < time.steps
+                if bool((shown[at[inside]] != g[inside]).any()):
+                    others.append(protocol)
+        if others:
+            said.append(_escape.visible(f"{method}: {', '.join(others)} compared other frames than the pictures show together"))
+    return said
 
 
 def media(run: Run, case: str, time: Clock, folder: Path, side: int) -> dict[str, Any]:
@@ -113,7 +161,7 @@ def media(run: Run, case: str, time: Clock, folder: Path, side: int) -> dict[str
     try:
         boxes = write_mosaic(list(strips.values()), folder / f"{stem}.mp4", time.fps, side)
     except InputError as error:
-        notes.append(_escape.visible(f"no video: {error.what}"))
+        notes.append(_escape.visible(_escape.without_folders(f"no video: {error.what}")))
         return made
     made["video"] = f"{stem}.mp4"
     made["tiles"] = [{"name": _escape.visible(name), "box": list(box)} for name, box in zip(strips, boxes, strict=True)]
@@ -121,11 +169,13 @@ def media(run: Run, case: str, time: Clock, folder: Path, side: int) -> dict[str
         facts = sides[name]
         if not facts.get("has_audio"):
             continue
-        first = next((int(f) for f in strip.frames if f >= 0), 0)
+        # the first picture is heard when it is seen, which may be some steps after the others begin
+        step, first = next(((k, int(f)) for k, f in enumerate(strip.frames) if f >= 0), (0, 0))
         try:
-            write_sound(strip.path, first / rate(facts), time.steps / time.fps, folder / f"{stem}-{number}.wav")
+            write_sound(strip.path, first / rate(facts) - step / time.fps, time.steps / time.fps, folder / f"{stem}-{number}.wav")
         except (InputError, Unscored) as error:
-            notes.append(_escape.visible(f"{name}: no sound: {error.what if isinstance(error, InputError) else error.detail}"))
+            why = error.what if isinstance(error, InputError) else error.detail
+            notes.append(_escape.visible(_escape.without_folders(f"{name}: no sound: {why}")))
             continue
         made["sounds"][_escape.visible(name)] = f"{stem}-{number}.wav"
     return made
@@ -162,6 +212,7 @@ def shard(run: Run, case: str, by: Mapping[Key, Series], time: Clock | None, sho
         "run": run.number,
         "case": _escape.visible(case),
         "fps": float(time.fps) if time else None,
+        "guessed": bool(time and time.guessed),
         "steps": time.steps if time else 0,
         "first": time.first if time else 0,
         "truth": _escape.visible(time.truth) if time else "",
@@ -200,4 +251,4 @@ def _said(run: Run, method: str, case: str) -> Sequence[str]:
             if "reason" in value and (view, name) in wanted:
                 found.append(f"{name}: {value['reason']}" + (f", {value['detail']}" if value.get("detail") else ""))
             found += [f"{name}: {flag}" for flag in value.get("flags", ()) if (view, name) in wanted]
-    return [_escape.visible(text) for text in dict.fromkeys(found)]
+    return [_escape.visible(_escape.without_folders(text)) for text in dict.fromkeys(found)]

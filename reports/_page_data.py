@@ -104,6 +104,11 @@ class Run:
             made: NDArray[np.float64] = np.where(count > 0, total / count, np.nan)
         return made
 
+    @property
+    def name(self) -> str:
+        """Of the record's folder, however it was called (`.` too)."""
+        return self.record.path.resolve().name
+
     def score(self, method: str, column: Column) -> Mapping[str, Any]:
         """The row of scores.json; KeyError where there is none."""
         return self._rows[method, column.protocol, column.name]
@@ -161,6 +166,11 @@ def series(run: Run) -> dict[str, dict[Key, Series]]:
         if seed == run.seed:
             parts.setdefault(case, {}).setdefault((adapter, view, metric), []).append(piece)
     return {case: {key: _joined(found) for key, found in by.items()} for case, by in parts.items()}
+
+
+def readable(record: Record) -> None:
+    """Raises what reading its values by frame leads to, where not even the first of them can be read."""
+    next(_pieces(record), None)
 
 
 def _joined(parts: Sequence[Series]) -> Series:

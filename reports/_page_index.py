@@ -78,7 +78,7 @@ def index(runs: Sequence[Run], left_out: Sequence[str]) -> str:
     parts.append(_clips(runs))
     parts.append('<section id="origin"><h2>Provenance</h2>')
     for run in runs:
-        parts.append((f"<h3>{to_html(run.title)} <code>{to_html(run.record.path.name)}</code></h3>" if several else "") + provenance(run))
+        parts.append((f"<h3>{to_html(run.title)} <code>{to_html(run.name)}</code></h3>" if several else "") + provenance(run))
     parts.append(
         "</section></main><footer><p>Made from the record alone. Every clip, weight and setting that decided a number is named above by its hash.</p></footer>"
     )
@@ -89,7 +89,7 @@ def _run(run: Run, several: bool) -> list[str]:
     header = run.record.header
     parts = [f'<section class="run" id="run-{run.number}">']
     if several:
-        parts.append(f"<h2>{to_html(run.title)} <code>{to_html(run.record.path.name)}</code></h2>")
+        parts.append(f"<h2>{to_html(run.title)} <code>{to_html(run.name)}</code></h2>")
     parts.append(f'<p class="lede">{to_html(header["suite"].get("title") or "")}. {len(run.methods)} methods, {len(run.cases)} clips.</p>')
     parts += [f'<p class="warning" role="note">{to_html(text)}</p>' for text in _warnings(run)]
     protocols = {p["id"]: p for p in header["protocols"]}

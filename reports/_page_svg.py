@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ WIDTH, ROW, TOP, FOOT = 420, 30, 6, 28
 LEFT, RIGHT = 112, 76
 DOTS = 60
 """Clips up to this many are dots; of more, a bar spans their middle half and a line the 5th to the 95th in a hundred."""
+FITTING = 11
+"""Letters that surely fit beside a row; more are drawn as narrow as they must be."""
 COLOURS = 8
 """Colours of the style sheet, --m0 to --m7."""
 
@@ -42,7 +45,15 @@ def tick_text(value: float, step: float) -> str:
 def shorter(text: str, letters: int = 15) -> str:
     """A label that fits; its full text stands in the title."""
     said = visible(text)
-    return said if len(said) <= letters else f"{said[: letters - 1]}…"
+    if _letters(said) <= letters:
+        return said
+    kept = next(k for k in range(len(said), -1, -1) if _letters(said[:k]) <= letters - 1)
+    return f"{said[:kept]}…"
+
+
+def _letters(text: str) -> int:
+    """Its width in letters: Chinese, Japanese and Korean ones are twice as wide."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def dots(name: str, rows: Sequence[tuple[str, Mapping[str, Any]]], clips: NDArray[np.float64], identity: str) -> str:
@@ -74,9 +85,10 @@ def dots(name: str, rows: Sequence[tuple[str, Mapping[str, Any]]], clips: NDArra
     ]
     for k, (method, row) in enumerate(rows):
         y = TOP + ROW * k + ROW / 2
-        parts.append(f'<g class="method" style="--c:var(--m{k % COLOURS})">')
+        parts.append(f'<g class="method" data-name="{to_html(method)}" style="--c:var(--m{k % COLOURS})">')
         label = to_html(shorter(method))
-        parts.append(f'<text class="name" x="{LEFT - 12}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
+        fit = f' textLength="{LEFT - 12}" lengthAdjust="spacingAndGlyphs"' if _letters(shorter(method)) > FITTING else ""
+        parts.append(f'<text class="name" x="{LEFT - 12}" y="{y + 4:.1f}" text-anchor="end"{fit}>{label}</text>')
         values = clips[k][np.isfinite(clips[k])] if clips.size else np.zeros(0)
         parts += _clips(values, x, y)
         if row["value"] is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmark.errors import InputError
 from benchmark.record import Record
 from benchmark.registry import Verb
-from reports import _beside, _findings, _papers, _rosetta, _runs
+from reports import _beside, _escape, _findings, _papers, _rosetta, _runs
 from reports._lint import lint
 from reports._read_tables import read
 from reports._table import FORMATS, Cell, Table
@@ -140,8 +140,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _shortly(error: InputError) -> str:
     """What is wrong with a run, without the folders of this machine."""
-    name = Path(error.path).name if error.path else "a run"
-    return f"{name}: {error.what}" + (f" ({error.found})" if error.found else "")
+    path = Path(error.path).resolve() if error.path else None
+    name = "a run" if path is None else f"{path.parent.name}/{path.name}" if path.is_file() else path.name
+    return _escape.without_folders(f"{name}: {error.what}" + (f" ({error.found})" if error.found else ""))
 
 
 def _page(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@
   const video = $("video"), tiles = $("tiles"), seek = $("seek"), play = $("play"), where = $("where");
   const versus = $("versus"), size = $("size"), speed = $("speed"), sound = $("sound"), marks = $("marks"), which = $("which");
   const runs = HVB.held.index.runs;
-  let run = null, clip = null, step = 0, boxes = {}, shown = {}, canvases = [], charts = [], audio = null, points = null, blob = null;
+  let run = null, clip = null, step = 0, boxes = {}, shown = {}, canvases = [], charts = [], audio = null, points = null, blob = null, asked = 0;
 
   /* ---- which clip */
   function wanted() {
@@ -17,6 +17,8 @@
   async function open() {
     const [r, c] = wanted();
     stop();
+    audio = null;
+    clip = null;
     run = runs[r];
     $("clip").replaceChildren(...run.cases.map((name, k) => element("option", { value: k }, name)));
     $("clip").value = c;
@@ -24,14 +26,22 @@
     $("after").disabled = c === run.cases.length - 1;
     $("name").textContent = run.cases[c];
     document.title = run.cases[c] + " · " + run.title;
+    let found = null;
     try {
-      clip = await HVB.load(r, c);
+      found = await HVB.load(r, c);
     } catch (error) {
-      $("of").textContent = error.message;
+      if (wanted()[0] !== r || wanted()[1] !== c) return;
+      /* nothing of the clip before may stand under this one's name */
+      for (const id of ["stage", "curves-part"]) $(id).hidden = true;
+      for (const id of ["values", "said"]) $(id).replaceChildren();
+      $("of").textContent = "";
+      $("warnings").replaceChildren(element("p", { class: "warning", role: "alert" }, error.message + "; make the page again: hvbench report --html RUN"));
       return;
     }
     if (wanted()[0] !== r || wanted()[1] !== c) return;
-    const seconds = clip.steps && clip.fps ? ", " + clip.steps + " frames at " + Number(clip.fps.toFixed(3)) + " a second" : "";
+    clip = found;
+    const seconds = clip.steps && clip.fps ? ", " + clip.steps + " frames" +
+      (clip.guessed ? ", their rate unknown and played" : "") + " at " + Number(clip.fps.toFixed(3)) + " a second" : "";
     $("of").textContent = run.title + seconds + (clip.truth ? "; frame numbers are the truth's" : "; no truth");
     const warnings = [run.banner, ...clip.notes].filter(Boolean);
     $("warnings").replaceChildren(...warnings.map((text) => element("p", { class: "warning", role: "note" }, text)));
@@ -78,10 +88,10 @@
   async function source() {
     if (location.protocol.startsWith("http")) {
       const mine = clip;
-      const answer = await fetch(clip.video);
-      if (!answer.ok) { $("warnings").append(element("p", { class: "warning" }, "the video is missing: " + clip.video)); return; }
-      const data = await answer.blob();
+      const answer = await fetch(clip.video).catch(() => null);
+      const data = answer && answer.ok ? await answer.blob().catch(() => null) : null;
       if (mine !== clip) return;
+      if (!data) { $("warnings").append(element("p", { class: "warning" }, "the video is missing: " + clip.video)); return; }
       blob = URL.createObjectURL(data);
       video.src = blob;
     } else video.src = clip.video;
@@ -130,6 +140,7 @@
 
   /* ---- the clock: the video's own time, or the slider's where there is none */
   function go(to) {
+    if (!clip) return;
     step = Math.max(0, Math.min(clip.steps - 1, to));
     if (clip.video && video.readyState) video.currentTime = (step + 0.5) / clip.fps;
     else tick();
@@ -140,8 +151,8 @@
   function tick() {
     if (!clip) return;
     seek.value = step;
-    const time = clip.fps ? (step / clip.fps).toFixed(2) + " s" : "";
-    where.textContent = (clip.truth ? "frame " + (clip.first + step) : "step " + step) + ", " + time;
+    const time = clip.fps && !clip.guessed ? ", " + (step / clip.fps).toFixed(2) + " s" : "";
+    where.textContent = (clip.truth ? "frame " + (clip.first + step) : "step " + step) + time;
     seek.setAttribute("aria-valuetext", where.textContent);
     paint();
     for (const chart of charts) chart.cursor(step);
@@ -159,22 +170,31 @@
     step = Math.max(0, Math.min(clip.steps - 1, Math.round(t * clip.fps - (facts ? 0 : 0.5))));
     tick();
     hear();
-    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(frame);
+    if (video.requestVideoFrameCallback) ask();
     else if (!video.paused) requestAnimationFrame(() => frame());
+  }
+
+  /* one call waits at a time: another clip's video must not add a second one to the first's */
+  function ask() {
+    video.cancelVideoFrameCallback(asked);
+    asked = video.requestVideoFrameCallback(frame);
   }
 
   function stop() { video.pause(); if (audio) audio.pause(); }
 
   function toggle() {
     if (!clip || !clip.video) return;
-    if (video.paused) { if (step >= clip.steps - 1) { step = 0; video.currentTime = 0; } video.play(); } else stop();
+    if (video.paused) { if (step >= clip.steps - 1) { step = 0; video.currentTime = 0; } video.play().catch(() => {}); /* a pause came first */ } else stop();
   }
 
   /* sound follows the pictures: it is set right when it is off by more than a frame of film */
   function hear() {
     if (!audio) return;
     if (Math.abs(audio.currentTime - video.currentTime) > 0.045) audio.currentTime = video.currentTime;
-    if (video.paused !== audio.paused) { if (video.paused) audio.pause(); else audio.play().catch(() => { sound.value = ""; audio = null; }); }
+    if (video.paused === audio.paused) return;
+    const mine = audio;
+    if (video.paused) audio.pause();
+    else audio.play().catch((error) => { if (error.name !== "AbortError" && mine === audio) { sound.value = ""; audio = null; } });
   }
 
   video.loop = true;
@@ -183,11 +203,11 @@
   video.addEventListener("loadeddata", () => {
     video.playbackRate = Number(speed.value);
     go(step);
-    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(frame);
+    if (video.requestVideoFrameCallback) ask();
   });
-  video.addEventListener("seeked", () => { if (video.paused) { step = at(); tick(); } });
+  video.addEventListener("seeked", () => { if (clip && video.paused) { step = at(); tick(); } });
   video.addEventListener("error", () => {
-    if (video.getAttribute("src")) $("warnings").append(element("p", { class: "warning" }, "this browser cannot play the video (H.264): " + clip.video));
+    if (clip && video.getAttribute("src")) $("warnings").append(element("p", { class: "warning" }, "this browser cannot play the video (H.264): " + clip.video));
   });
   play.addEventListener("click", toggle);
   $("back").addEventListener("click", () => { stop(); go(step - 1); });
@@ -198,19 +218,23 @@
   size.addEventListener("input", () => tiles.style.setProperty("--size", size.value + "px"));
   sound.addEventListener("change", () => {
     if (audio) audio.pause();
+    if (!clip) return;
     audio = sound.value ? new Audio(clip.sounds[sound.value]) : null;
     if (audio) { audio.currentTime = video.currentTime; audio.playbackRate = video.playbackRate; hear(); }
   });
   marks.addEventListener("change", () => {
+    if (!clip) return;
     const found = clip.marks[marks.value];
     points = found ? { ...found, of: Object.fromEntries(Object.entries(found.of).map(([name, text]) => [name, floats(text)])) } : null;
     paint();
   });
   addEventListener("keydown", (event) => {
     if (!clip || event.altKey || event.ctrlKey || event.metaKey || ["SELECT", "TEXTAREA"].includes(event.target.tagName)) return;
-    const range = event.target.tagName === "INPUT";
+    /* a slider and a table that scrolls sideways have their own use for arrows */
+    const range = event.target.tagName === "INPUT" || Boolean(event.target.closest && event.target.closest(".scroll"));
+    const pressed = ["BUTTON", "SUMMARY", "A"].includes(event.target.tagName);
     const does = {
-      " ": () => event.target.tagName === "BUTTON" ? null : toggle(),
+      " ": () => pressed ? null : toggle(),
       ArrowLeft: () => range ? null : (stop(), go(step - 1)),
       ArrowRight: () => range ? null : (stop(), go(step + 1)),
       Home: () => range ? null : (stop(), go(0)),
@@ -259,7 +283,7 @@
     charts.forEach((c) => c.draw());
     tick();
   }
-  which.addEventListener("change", curves);
+  which.addEventListener("change", () => { if (clip) curves(); });
   let width = innerWidth;
   addEventListener("resize", () => { if (clip && innerWidth !== width) { width = innerWidth; curves(); } });
 
@@ -310,6 +334,7 @@
           for (let k = 0; k < line.y.length; k++) {
             if (!Number.isFinite(line.y[k]) || line.x[k] > last) { pen = false; continue; }
             d += (pen ? "L" : "M") + x(line.x[k]).toFixed(1) + " " + y(line.y[k]).toFixed(1);
+            if (!pen) d += "h0"; /* with its round cap a frame that stands alone is a dot */
             pen = true;
           }
           const path = svg("path", { d, class: line.method >= 8 ? "curve dashed" : "curve" });
@@ -365,6 +390,8 @@
 
   tiles.style.setProperty("--size", size.value + "px");
   addEventListener("hashchange", open);
+  /* what stands behind the # is the clip: the link to the content must not take its place */
+  document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });
   addEventListener("hvb-theme", paint);
   open();
 })();

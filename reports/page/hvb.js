@@ -46,11 +46,16 @@ const HVB = (function () {
   /* one clip's data, loaded by a script tag: pages from disk may not fetch */
   function load(run, case_) {
     const key = name(run, case_);
-    if (held.clips[key]) return Promise.resolve(held.clips[key]);
     return new Promise((resolve, reject) => {
       const tag = element("script", { src: "data/" + key + ".js" });
-      tag.onload = () => { tag.remove(); resolve(held.clips[key]); };
-      tag.onerror = () => reject(new Error("the clip's data is missing: data/" + key + ".js"));
+      const missing = () => reject(new Error("the clip's data is missing: data/" + key + ".js"));
+      tag.onload = () => {
+        tag.remove();
+        const found = held.clips[key];
+        delete held.clips[key]; /* the browser keeps the file: a thousand clips looked at are not held twice */
+        if (found) resolve(found); else missing();
+      };
+      tag.onerror = () => { tag.remove(); missing(); };
       document.head.append(tag);
     });
   }

@@ -44,14 +44,16 @@
       shown += !row.hidden;
     });
     document.querySelectorAll(".protocol svg g.method").forEach((row) => {
-      row.classList.toggle("faded", !row.querySelector(".name").textContent.toLowerCase().includes(wanted));
+      row.classList.toggle("faded", !row.dataset.name.toLowerCase().includes(wanted));
     });
     document.getElementById("filtered").textContent = wanted ? shown + " of " + all + " rows" : "";
   });
 
   /* a card opens when something points at it */
   function open() {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let name = location.hash.slice(1);
+    try { name = decodeURIComponent(name); } catch { /* a torn address stands for itself */ }
+    const target = name && document.getElementById(name);
     const details = target && target.closest("details");
     if (details && !details.open) { details.open = true; target.scrollIntoView(); }
   }
@@ -62,7 +64,7 @@
   const metric = document.getElementById("metric"), order = document.getElementById("order"), by = document.getElementById("by");
   const find = document.getElementById("find"), list = document.getElementById("list"), counted = document.getElementById("counted");
   const HIGH = 44, MORE = 6;
-  let rows = [], run = null, column = null, facts = null, low = 0, high = 1;
+  let rows = [], run = null, column = null, facts = null, low = 0, high = 1, middle = [];
 
   function methods() {
     const before = by.value;
@@ -77,8 +79,12 @@
     if (!values.length) return NaN;
     if (order.value === "spread") return Math.max(...values) - Math.min(...values);
     if (by.value !== "") return run.value(column, Number(by.value), k);
-    return values.reduce((a, b) => a + b, 0) / values.length;
+    /* against each method's own mean: a clip on which a bad method failed is not better for it */
+    const apart = run.methods.map((_, m) => run.value(column, m, k) - middle[m]).filter(Number.isFinite);
+    return average(apart);
   }
+
+  function average(values) { return values.length ? values.reduce((a, b) => a + b, 0) / values.length : NaN; }
 
   function choose() {
     const [r, c] = metric.value.split("/").map(Number);
@@ -88,6 +94,7 @@
     facts = run.columns[c];
     if (changed || !by.options.length) methods();
     by.disabled = order.value === "name" || order.value === "spread";
+    middle = run.methods.map((_, m) => average(run.cases.map((__, k) => run.value(column, m, k)).filter(Number.isFinite)));
     const wanted = find.value.trim().toLowerCase();
     rows = run.cases.map((name, k) => ({ k, name, key: key(k) })).filter((row) => row.name.toLowerCase().includes(wanted));
     const good = facts.up === false ? 1 : -1; /* sign that puts the best first */
@@ -106,6 +113,12 @@
       digits(low, facts.decimals) + " to " + digits(high, facts.decimals) + (facts.unit ? " " + facts.unit : "") + arrow(facts.up);
     list.scrollTop = 0;
     draw();
+  }
+
+  function shown(k) {
+    const values = run.methods.map((_, m) => run.value(column, m, k)).filter(Number.isFinite);
+    if (order.value === "spread") return key(k);
+    return by.value !== "" ? run.value(column, Number(by.value), k) : average(values);
   }
 
   function line(row) {
@@ -127,7 +140,7 @@
         cell.style.setProperty("--c", colour(k));
         return cell;
       })
-      : [element("span", { class: "v" }, digits(row.key, facts.decimals))];
+      : [element("span", { class: "v" }, digits(shown(row.k), facts.decimals))];
     return element("a", { class: "clip", href: "clip.html#" + HVB.held.index.runs.indexOf(run) + "/" + row.k, "aria-label": row.name + ": " + said.join(", ") },
       element("span", { class: "clip-name" }, row.name), marks, element("span", { class: "vs" }, ...values));
   }

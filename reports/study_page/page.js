@@ -306,7 +306,7 @@
   $("review").addEventListener("click", () => { state.finished = null; show(order().length - 1); });
   $("forget").addEventListener("click", () => {
     if (!confirm("Delete the answers kept in this browser? A file that you saved stays.")) return;
-    localStorage.removeItem(place(state.rater));
+    try { localStorage.removeItem(place(state.rater)); } catch { /* a browser that keeps nothing has nothing to delete */ }
     location.reload();
   });
   // a button pressed by mouse gives the keyboard back: Enter means next again
@@ -314,6 +314,8 @@
   $("questions").addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("keydown", (event) => {
     if ($("work").hidden || event.ctrlKey || event.metaKey || event.altKey) return;
+    // a key held down is one answer: it must not answer the next question too
+    if (event.repeat && !event.key.startsWith("Arrow")) { if (event.key !== "Tab") event.preventDefault(); return; }
     const key = event.key.toLowerCase(), radio = event.target.type === "radio", button = event.target.tagName === "BUTTON";
     const choice = { 1: "A", 2: "same", 3: "B", ...(radio ? {} : { arrowleft: "A", arrowdown: "same", arrowright: "B" }) };
     if (rating && /^[0-9]$/.test(key)) byKey(key);

@@ -234,3 +234,12 @@ def test_titles_do_not_touch(tmp_path: Path) -> None:
             assert len(boxes) >= 10
             assert all(box.x1 <= figure.bbox.x1 for box in boxes)
             assert not any(one.overlaps(other) for k, one in enumerate(boxes) for other in boxes[k + 1 :])
+
+
+def test_a_clip_of_one_frame_has_a_dot(tmp_path: Path) -> None:
+    """A line through one point is nothing to see: each of two methods has a marker at frame 0."""
+    path = write(tmp_path / "run", ["a", "b"], ["x"], 1, protocols={"strict-1": ("psnr@float",)}).path
+    with _plot_style.style():
+        figure: Any = _figures_curves.draw(block(path))
+    dots = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "o"]
+    assert [list(line.get_xdata()) for line in dots] == [[0], [0]]

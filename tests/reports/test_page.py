@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import benchmark
 from benchmark.errors import InputError
 from benchmark.mosaic import Strip, layout, write_mosaic
 from benchmark.record import load
+from reports._escape import without_folders
 from reports._page import build, picked
 from reports._page_clip import clock
 from reports._page_data import Run, packed, script, series
-from reports._page_svg import tick_text, ticks
+from reports._page_svg import shorter, tick_text, ticks
 from tests.make import call, movie, study, write
 
 
@@ -236,3 +238,76 @@ def test_broken_records_are_named_and_the_others_shown(run: Path, tmp_path: Path
     alone = call(capfd, "report", "--html", str(newer), "--out", str(tmp_path / "none"))
     assert alone.code == 2
     assert not (tmp_path / "none").exists()
+
+
+def test_damaged_values_by_frame_are_named_and_the_others_shown(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    torn = tmp_path / "torn"
+    shutil.copytree(run, torn)
+    (torn / "values.parquet").write_bytes((run / "values.parquet").read_bytes()[:2000])
+    said = call(capfd, "report", "--html", str(torn), str(run), "--videos", "0", "--out", str(tmp_path / "page"))
+    assert said.code == 2
+    assert f"left out: {torn / 'values.parquet'}: the values by frame are damaged" in said.err
+    assert f"hvbench validate {torn}" in said.err
+    assert "Left out: torn/values.parquet" in (tmp_path / "page/index.html").read_text(encoding="utf-8")
+    assert str(tmp_path) not in (tmp_path / "page/index.html").read_text(encoding="utf-8")
+    alone = call(capfd, "report", "--html", str(torn), "--out", str(tmp_path / "none"))
+    assert alone.code == 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_the_record_does_not_tell_is_said(tmp_path: Path) -> None:
+    """Retimed frames do not follow from their ends: without values.parquet no picture can be set beside the truth's."""
+    write(tmp_path / "truth" / "one.mkv", movie(1, 24), 20)
+    write(tmp_path / "half" / "one.mkv", movie(1, 24)[::2], 10)
+    write(tmp_path / "same" / "one.mkv", movie(1, 24), 20)
+    benchmark.run(
+        suite="tiktok",
+        truth=tmp_path / "truth",
+        outputs={m: tmp_path / m for m in ("half", "same")},
+        protocols=["strict-1-retime"],
+        metrics=["l1@unit"],
+        out=tmp_path / "run",
+    )
+    (tmp_path / "run/values.parquet").unlink()
+    build([load(tmp_path / "run")], tmp_path / "page")
+    clip = handed(tmp_path / "page/data/0/00000.js", "clip")
+    assert [tile["name"] for tile in clip["tiles"]] == ["truth", "same"]
+    assert clip["notes"] == ["half: not shown; without its values by frame the record does not tell which frames were compared"]
+
+
+def test_labels_stay_beside_their_rows() -> None:
+    """15 letters at most; Chinese ones count two: seven of them and the dots."""
+    assert shorter("exactly-fifteen") == "exactly-fifteen"
+    assert shorter("one-letter-too-m") == "one-letter-too…"
+    assert shorter("動" * 9) == "動" * 7 + "…"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("cannot identify image file '/home/ann/n/one/0001.png'", "cannot identify image file '0001.png'"),
+        ("[Errno 13] Permission denied: '/srv/a b/run.json'", "[Errno 13] Permission denied: 'run.json'"),
+        (r"not found: C:\Users\ann\clips\x.mp4 (3 bytes)", "not found: x.mp4 (3 bytes)"),
+        ("see https://example.org/a/b.html, and/or 1 / 2 of 3/4", "see https://example.org/a/b.html, and/or 1 / 2 of 3/4"),
+        ("suite/split : a@b", "suite/split : a@b"),
+    ],
+)
+def test_messages_keep_the_name_of_a_file_and_lose_its_folders(said: str, kept: str) -> None:
+    """By hand."""
+    assert without_folders(said) == kept
+
+
+def test_a_failed_clip_names_no_folder_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow names the whole path of a picture that it cannot read; a run that is called `.` has a name all the same."""
+    study(tmp_path, methods=("a",), cases=("one",))
+    (tmp_path / "b" / "one").mkdir(parents=True)
+    (tmp_path / "b" / "one" / "0001.png").write_bytes(b"no picture")
+    benchmark.run(
+        suite="tiktok", truth=tmp_path / "truth", outputs={m: tmp_path / m for m in "ab"}, metrics=["l1@unit"], out=tmp_path / "run"
+    )
+    monkeypatch.chdir(tmp_path / "run")
+    build([load(Path())], tmp_path / "page", videos=0)
+    assert "0001.png" in str(handed(tmp_path / "page/data/0/00000.js", "clip")["said"])
+    for path in (tmp_path / "page").rglob("*.*"):
+        assert path.suffix in (".css",) or str(tmp_path) not in path.read_text(encoding="utf-8"), path
+    assert "<dt>record</dt><dd>run</dd>" in (tmp_path / "page/index.html").read_text(encoding="utf-8")

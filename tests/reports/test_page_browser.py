@@ -90,7 +90,7 @@ def until(page: Any, holds: str) -> None:
 
 
 def ready(page: Any) -> None:
-    until(page, "document.querySelector('#video').readyState >= 2 && document.querySelectorAll('.tile').length === 3")
+    until(page, "document.querySelector('#video')?.readyState >= 2 && document.querySelectorAll('.tile').length === 3")
     page.wait_for_timeout(150)
 
 

@@ -182,3 +182,18 @@ def test_a_broken_clip_does_not_stop_a_rater(tmp_path: Path, capfd: pytest.Captu
     (answer,) = json.loads(part.read_text(encoding="utf-8"))["answers"]
     assert answer["unplayable"] is True
     assert answer["answers"] == {}
+
+
+def test_a_key_held_down_answers_one_question(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Two questions; the browser repeats a key that is held."""
+    out = made(tmp_path, capfd, "--dimension", "motion", "--dimension", "quality", cases=("one",))
+    with browser() as watched:
+        page = watched.page
+        page.goto(f"file://{out}/page/index.html?rater=1")
+        page.click("#begin")
+        for _ in range(3):
+            page.keyboard.down("7")
+        page.keyboard.up("7")
+        assert page.locator("input:checked").count() == 1
+        page.keyboard.press("7")
+        assert page.locator("input:checked").count() == 2
