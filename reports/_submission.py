@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from benchmark.data import plain
 from benchmark.errors import InputError
+from benchmark.made import LOCAL
 from benchmark.paths import write_atomic
 from benchmark.record import HEADER, JOURNAL, SCORES, Record, load, to_text
 from benchmark.registry import registry
@@ -60,6 +61,11 @@ def _of_code(git: Mapping[str, Any]) -> Iterator[str]:
     again = "run it again from a checkout without changes"
     if not git.get("revision"):
         yield f"unknown code: no revision stands in its header; {again}"
+    elif not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", str(git["revision"])):
+        yield f"unknown code: {str(git['revision'])[:80]!r} is no revision; {again}"
+    elif before := git.get("before"):
+        named = ", ".join(f"{str(one['revision'])[:8]}{' with changes' if one['dirty'] else ''}" for one in before)
+        yield f"code of several revisions: units were kept that {named} made; run it anew into another --out"
     elif git.get("dirty") is not False:
         yield f"dirty code: revision {str(git['revision'])[:8]} with changes that are not committed; {again}"
 
@@ -80,20 +86,46 @@ def _of_models(record: Record) -> Iterator[str]:
 
 
 def _of_rules(header: Mapping[str, Any]) -> Iterator[str]:
-    """What a suite or a protocol is called is what it must be."""
-    suite = registry().suites.get(str(header["suite"]["id"]).partition("+")[0])
-    if suite is None:
+    """What a suite, a split or a protocol is called is what it must be."""
+    name, _, local = header["suite"]["id"].partition(LOCAL)
+    suite = registry().suites.get(name)
+    if suite is None or local or (name != header["suite"]["id"] and not suite.item.make):
         yield f"suite {header['suite']['id']!r} is not known here"
-    elif header["suite"]["banner"] != suite.item.banner:
-        yield f"suite {header['suite']['id']}: its banner is {header['suite']['banner']!r}, not {suite.item.banner!r}"
+    else:
+        yield from _newer(f"suite {header['suite']['id']}", header["suite"]["version"], suite.item.version)
+        if header["suite"]["banner"] != suite.item.banner:
+            yield f"suite {header['suite']['id']}: its banner is {header['suite']['banner']!r}, not {suite.item.banner!r}"
+        listed = asked_for(header)
+        if listed and (strange := [one["id"] for one in header["spec"]["cases"] if one["id"] not in listed]):
+            yield f"split {header['split']['id']}: {_some(strange)}: of no clip that was published under this name"
     for protocol in header["protocols"]:
         known = registry().protocols.get(protocol["id"])
         if known is None:
             yield f"protocol {protocol['id']!r} is not known here"
-        elif known.item.version == protocol["version"] and not _within(
+            continue
+        yield from _newer(f"protocol {protocol['id']}", protocol["version"], known.item.version)
+        if known.item.version == protocol["version"] and not _within(
             {part: protocol.get(part) for part in (*RULES, "primary")}, plain(known.item)
         ):
             yield f"protocol {protocol['id']} (version {protocol['version']}): its rules are not those published under this name"
+
+
+def _newer(name: str, version: Any, published: int) -> Iterator[str]:
+    """An older version may stand, in a table of its own; one that nobody published may not."""
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= published:
+        yield f"{name}: version {version!r} was never published, {published} is the newest here"
+
+
+def asked_for(header: Mapping[str, Any]) -> tuple[str, ...]:
+    """The clips of a published split; none where a split takes whatever it finds, or is of another version."""
+    suite = registry().suites.get(header["suite"]["id"])
+    if suite is None or suite.item.version != header["suite"]["version"]:
+        return ()
+    split = next((one for one in suite.item.splits if one.id == header["split"]["id"]), None)
+    maker = registry().makers.get(suite.item.make or "")
+    if split and maker and not split.cases and maker.item.expected:
+        return tuple(maker.item.expected())
+    return split.cases if split else ()
 
 
 def _within(part: Any, whole: Any) -> bool:
@@ -155,8 +187,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise InputError("is no submission of this version", code="foreign", path=path, expected=f"{KIND}, schema {SCHEMA}", hint=hint)
     for method, facts in data["methods"].items():
         check_url(facts["url"], method)
-    if not isinstance(data["note"], str) or not isinstance(data["files"], dict):
-        raise InputError("is damaged", code="damaged", path=path, found="note or files are of another kind", hint=hint)
+    if not isinstance(data["note"], str) or not isinstance(data["paths"], str) or not isinstance(data["files"], dict):
+        raise InputError("is damaged", code="damaged", path=path, found="note, paths or files are of another kind", hint=hint)
     return data
 
 
