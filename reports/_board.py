@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.data import canonical
-from benchmark.made import LOCAL
 from benchmark.record import Record
-from benchmark.registry import registry
+from benchmark.registry import registry, suite_of
 from reports import _submission as submissions
 from reports._baseline import RULES, case_meanings
 from reports._rows import POOLING, arrow, half, intervals, mark, name_of, places, remarks, why, worth_a_column
@@ -123,7 +122,7 @@ def parts(valid: Sequence[Submission]) -> list[Part]:
         suite, split = source.record.header["suite"], source.record.header["split"]["id"]
         groups.setdefault((suite["banner"], suite["id"], suite["version"], split), []).append(source)
     return [
-        Part(f"{suite}/{split}", version, registry().suites[suite.partition(LOCAL)[0]].item.title, banner, _sets(sources))
+        Part(f"{suite}/{split}", version, known.title if (known := suite_of(suite)) else "", banner, _sets(sources))
         for (banner, suite, version, split), sources in sorted(groups.items(), key=lambda item: item[0])
     ]
 
@@ -143,8 +142,8 @@ def _blocks(sources: Sequence[Source]) -> Iterator[Block]:
         for protocol in source.record.header["protocols"]:
             if any(row["protocol"] == protocol["id"] and row["value"] is not None for row in source.record.scores):
                 groups.setdefault(_rules(protocol), []).append((source, protocol))
-    suite = registry().suites.get(sources[0].record.header["suite"]["id"])
-    order = list(suite.item.protocols) if suite else []
+    suite = suite_of(sources[0].record.header["suite"]["id"])
+    order = list(suite.protocols) if suite else []
     for key in sorted(groups, key=lambda key: (order.index(key[0]) if key[0] in order else len(order), key)):
         yield _block(key, groups[key])
 
@@ -186,9 +185,13 @@ class _Grid:
         self.shown = {c: next(some[c] for some in self.lines.values() if "higher_is_better" in some[c]) for c in self.columns}
         stated = asked[0][1]["primary"]
         self.primary = [c for name in stated for c in self.columns if self.heads[c][0] == name and self._scored(c)]
-        # a part of a published split is another, maybe easier question: nobody has answered the whole
-        every = all(source.clip_count >= source.published for source, _ in asked)
-        self.whole = {who: every and self._complete(some) for who, some in self.lines.items()}
+        # Part of a published split, or of what a protocol is about, is another, maybe easier question.
+        part = {
+            source.submission.name
+            for source, _ in asked
+            if source.clip_count < source.published or not set(stated) <= set(source.record.header["spec"]["variants"][protocol])
+        }
+        self.whole = {who: self.told[who][0].submission.name not in part and self._complete(some) for who, some in self.lines.items()}
         directed = [c for c in [*self.primary, *self.columns] if self.shown[c]["higher_is_better"] is not None]
         self.lead = next(iter(directed), None)
 

@@ -13,8 +13,8 @@ MADE = "Made by `hvbench leaderboard` from the records below {records}; do not e
 HOW = (
     "A number stands together with its protocol, clips, weights, interval and code. Numbers of other protocols, of other clips or of other weights never "
     "share a column.",
-    "Best in bold, second underlined, among complete rows only: every clip of the split scored, and a value of every primary variant that anyone in the "
-    "table has. "
+    "Best in bold, second underlined, among complete rows only: every clip of the split scored, every primary variant asked for, and a value of each that "
+    "anyone in the table has. "
     "Incomplete rows follow, unranked.",
     "`clips from` says who made the clips. `finished clips` were handed in as files: nobody but their author knows how they were made.",
 )

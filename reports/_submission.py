@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 
 from benchmark.data import plain
 from benchmark.errors import InputError
-from benchmark.made import LOCAL
 from benchmark.paths import write_atomic
 from benchmark.record import HEADER, JOURNAL, SCORES, Record, load, to_text
-from benchmark.registry import registry
+from benchmark.registry import registry, suite_of
 from reports import _strip
 from reports._baseline import RULES
 
@@ -87,14 +86,13 @@ def _of_models(record: Record) -> Iterator[str]:
 
 def _of_rules(header: Mapping[str, Any]) -> Iterator[str]:
     """What a suite, a split or a protocol is called is what it must be."""
-    name, _, local = header["suite"]["id"].partition(LOCAL)
-    suite = registry().suites.get(name)
-    if suite is None or local or (name != header["suite"]["id"] and not suite.item.make):
+    suite = suite_of(header["suite"]["id"])
+    if suite is None:
         yield f"suite {header['suite']['id']!r} is not known here"
     else:
-        yield from _newer(f"suite {header['suite']['id']}", header["suite"]["version"], suite.item.version)
-        if header["suite"]["banner"] != suite.item.banner:
-            yield f"suite {header['suite']['id']}: its banner is {header['suite']['banner']!r}, not {suite.item.banner!r}"
+        yield from _newer(f"suite {header['suite']['id']}", header["suite"]["version"], suite.version)
+        if header["suite"]["banner"] != suite.banner:
+            yield f"suite {header['suite']['id']}: its banner is {header['suite']['banner']!r}, not {suite.banner!r}"
         listed = asked_for(header)
         if listed and (strange := [one["id"] for one in header["spec"]["cases"] if one["id"] not in listed]):
             yield f"split {header['split']['id']}: {_some(strange)}: of no clip that was published under this name"
@@ -118,11 +116,11 @@ def _newer(name: str, version: Any, published: int) -> Iterator[str]:
 
 def asked_for(header: Mapping[str, Any]) -> tuple[str, ...]:
     """The clips of a published split; none where a split takes whatever it finds, or is of another version."""
-    suite = registry().suites.get(header["suite"]["id"])
-    if suite is None or suite.item.version != header["suite"]["version"]:
+    suite = suite_of(header["suite"]["id"])
+    if suite is None or suite.version != header["suite"]["version"]:
         return ()
-    split = next((one for one in suite.item.splits if one.id == header["split"]["id"]), None)
-    maker = registry().makers.get(suite.item.make or "")
+    split = next((one for one in suite.splits if one.id == header["split"]["id"]), None)
+    maker = registry().makers.get(suite.make or "")
     if split and maker and not split.cases and maker.item.expected:
         return tuple(maker.item.expected())
     return split.cases if split else ()
