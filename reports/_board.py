@@ -109,10 +109,22 @@ def below(folder: Path) -> list[Submission]:
     found = []
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith("."):
-            found.append(submissions.read(path))
+            found.append(read(path))
         elif not path.name.startswith((".", "README")):
             found.append(Submission(path, problems=("is no folder: a submission is one folder",)))
     return found
+
+
+def read(folder: Path) -> Submission:
+    """A submission, refused too where no line can be made of it: fields that only the table reads are of another kind. It must not hide the others."""
+    submission = submissions.read(folder)
+    if submission.problems:
+        return submission
+    try:
+        parts([submission])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:
+        return Submission(folder, problems=(f"damaged: no line can be made of it: {type(error).__name__}: {error}"[:200],))
+    return submission
 
 
 def parts(valid: Sequence[Submission]) -> list[Part]:

@@ -151,6 +151,10 @@ def read(folder: Path) -> Submission:
         data = {name: [_json(line) for line in text.splitlines()] if name == JOURNAL else _json(text) for name, text in _texts(folder)}
         record = load(folder)
         problems, stated = refusals(record)
+        if not problems and manifest["spec_sha256"] != record.header["spec_sha256"]:
+            problems = [
+                f"{MANIFEST}: speaks of spec {str(manifest['spec_sha256'])[:8]}, the record is of {record.header['spec_sha256'][:8]}"
+            ]
         if not problems and (strip := _strip.Strip())([*data.values()]) is not None and strip.cut:
             problems = [f"{strip.cut} absolute paths of a machine: pack the run with hvbench submit"]
         if not problems and (strange := sorted(set(manifest["methods"]) - {one["name"] for one in record.header["spec"]["methods"]})):

@@ -43,6 +43,15 @@ def asked(record: Record, **more: Any) -> Asked:
     return Asked(record, rows, list(dict.fromkeys(row["adapter"] for row in rows)), **more)
 
 
+def test_units_of_other_code_are_told(record: Record) -> None:
+    """A run that was resumed after its code had changed: every export that names the revision names the others."""
+    assert "units_of_other_code" not in asked(record).facts("other")
+    record.header["git"]["before"] = [{"revision": "aaaa", "dirty": True}, {"revision": None, "dirty": None}]
+    assert asked(record).facts("other")["units_of_other_code"] == "aaaa with changes, unknown"
+    (metric,) = model_index(asked(record))[1]["results"][0]["metrics"]
+    assert metric["args"]["units_of_other_code"] == "aaaa with changes, unknown"
+
+
 # -------------------------------------------------------------------------------------------------------------- model-index
 
 

@@ -456,6 +456,19 @@ def linked(folder: Path) -> None:
     (folder / "scores.json").symlink_to(folder.parent.parent / "elsewhere.json")
 
 
+def no_version(folder: Path) -> None:
+    """Only the table reads who made the clips."""
+
+    def change(data: Any) -> None:
+        method = data["spec"]["methods"][0]
+        method["kind"] = "adapter"
+        del method["version"]
+
+    consistent(folder, change)
+    edit(folder / MANIFEST, lambda data: data.update(spec_sha256=json.loads((folder / "run.json").read_text())["spec_sha256"]))
+    seal(folder)
+
+
 def cut_off(folder: Path) -> None:
     path = folder / "run.json"
     path.write_bytes(path.read_bytes()[:-40])
@@ -472,6 +485,8 @@ def cut_off(folder: Path) -> None:
         (linked, "scores.json: is no plain file"),
         (cut_off, "damaged: JSONDecodeError"),
         (lambda folder: edit(folder / MANIFEST, lambda data: data.pop("paths")), "damaged: KeyError: 'paths'"),
+        (lambda folder: edit(folder / MANIFEST, lambda data: data.update(spec_sha256="1" * 64)), "speaks of spec 11111111"),
+        (no_version, "damaged: no line can be made of it: KeyError: 'version'"),
         (lambda folder: (folder / "clip.mp4").write_bytes(b"x"), "clip.mp4: is in no list"),
         (lambda folder: (folder / "journal.jsonl").unlink(), "journal.jsonl: is listed and not there"),
         (lambda folder: (folder / MANIFEST).unlink(), "is no submission"),
