@@ -34,8 +34,8 @@ CLOSE = 1e-9
 def recount(record: Record) -> tuple[list[str], list[str]]:
     """(findings, names of numbers that had to be taken as stated). Findings are one line each and empty when all is well; never raises for bad content.
 
-    Taken as stated are set metrics that kept no replicates (they may have no interval then), and metrics that pool frames by another formula than a mean, under protocols in which every
-    frame weighs the same. Files must be there; the record's reader tells where one is not JSON.
+    Taken as stated are set metrics that kept no replicates (they may have no interval then), and metrics that pool frames by another formula than a mean,
+    under protocols in which every frame weighs the same. Files must be there; the record's reader tells where one is not JSON.
     """
     try:
         findings = list(_layout(record)) or list(_bound(record))
