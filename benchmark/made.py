@@ -10,9 +10,8 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.model import Case, Suite
+from benchmark.registry import LOCAL
 
-LOCAL = "+local"
-"""What is added to the id of a suite whose frames differ from the published hashes: such a run can be compared with nobody's."""
 CHECKED = "checked.json"
 
 

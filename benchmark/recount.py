@@ -34,8 +34,8 @@ CLOSE = 1e-9
 def recount(record: Record) -> tuple[list[str], list[str]]:
     """(findings, names of numbers that had to be taken as stated). Findings are one line each and empty when all is well; never raises for bad content.
 
-    Taken as stated are set metrics that kept no replicates, and metrics that pool frames by another formula than a mean, under protocols in which every
-    frame weighs the same. Files must be there; the record's reader tells where one is not JSON.
+    Taken as stated are set metrics that kept no replicates (they may have no interval then), and metrics that pool frames by another formula than a mean,
+    under protocols in which every frame weighs the same. Files must be there; the record's reader tells where one is not JSON.
     """
     try:
         findings = list(_layout(record)) or list(_bound(record))
@@ -76,18 +76,43 @@ def _bound(record: Record) -> Iterator[str]:
     yield from (
         f"{record.path / HEADER}: {part}: the header has another than the spec" for part, (one, other) in sides.items() if one != other
     )
-    for extractor, network in header["plan"]["networks"].items():
-        known = registry().extractors.get(extractor)
-        files = [registry().weights[name].item.sha256 for name in known.item.files if name in registry().weights] if known else []
-        if network["weights"] == "real" and len(files) == 1 and files[0] not in (None, network["sha256"]):
-            yield f"{record.path / HEADER}: {extractor}: real weights of sha256 {network['sha256'][:12]}..., the catalogue has {files[0][:12]}..."
+    for part in ("cases", "methods"):
+        names = [one["id" if part == "cases" else "name"] for one in spec[part]]
+        yield from (f"{record.path / HEADER}: {part}: {name} stands twice" for name in dict.fromkeys(names) if names.count(name) > 1)
+    yield from _planned(record)
     yield from _units(record)
 
 
+def _planned(record: Record) -> Iterator[str]:
+    """Every protocol reads the view that its own rules make, and every number names the networks that it rests on, with the catalogue's weights."""
+    header, where = record.header, record.path / HEADER
+    for protocol in header["protocols"]:
+        rules = hashlib.sha256(canonical([protocol[part] for part in ("frames", "size", "time")]).encode()).hexdigest()[:8]
+        views = [view for view, facts in header["plan"]["views"].items() if protocol["id"] in facts["protocols"]]
+        if views != [rules] and any(header["spec"]["variants"].values()):
+            yield f"{where}: {protocol['id']}: its numbers come from view {', '.join(views) or 'none'}, its rules make {rules}"
+    planned = header["plan"]["networks"]
+    for extractor, network in planned.items():
+        known = registry().extractors.get(extractor)
+        listed = [registry().weights[name].item.sha256 for name in known.item.files if name in registry().weights] if known else []
+        if known and known.item.files and network["weights"] == "none":
+            yield f"{where}: {extractor}: weights none, it has files of weights"
+        if network["weights"] == "real" and listed and all(listed) and known and len(listed) == len(known.item.files):
+            whole = listed[0] if len(listed) == 1 else hashlib.sha256(" ".join(map(str, listed)).encode()).hexdigest()
+            if whole != network["sha256"]:
+                yield f"{where}: {extractor}: real weights of sha256 {network['sha256'][:12]}..., the catalogue has {str(whole)[:12]}..."
+    for name in dict.fromkeys(f"{row['metric']}@{row['variant']}" for row in record.scores if row["value"] is not None):
+        if lacking := [one for one in extractors(registry().variant(name)[1]) if one not in planned]:
+            yield f"{where}: {name} has a value and rests on {', '.join(lacking)}, of which the plan says nothing"
+
+
 def _units(record: Record) -> Iterator[str]:
-    """Journal lines are of the spec's methods, clips and seeds, once each, and saw the files that the spec pins."""
+    """There is one journal line for every method, clip and seed of the spec and for nothing else, and it saw the files that the spec pins."""
     spec = record.header["spec"]
-    methods, cases = {one["name"] for one in spec["methods"]}, {one["id"]: one for one in spec["cases"]}
+    cases = {one["id"]: one for one in spec["cases"]}
+    # finished outputs have one seed, whatever the adapters beside them were given
+    seeds = {one["name"]: [0] if one["kind"] == "outputs" else spec["seeds"] for one in spec["methods"]}
+    asked = [Unit(method, case, seed) for method, some in seeds.items() for case in cases for seed in some]
     told: set[Unit] = set()
     for number, entry in enumerate(read_journal(record.path / JOURNAL), 1):
         where, unit = f"{record.path / JOURNAL}:{number}", Unit(entry["adapter"], entry["case"], entry["seed"])
@@ -96,14 +121,18 @@ def _units(record: Record) -> Iterator[str]:
         told.add(unit)
         if unit.adapter == REAL:
             continue
-        if unit.adapter not in methods or unit.case not in cases or unit.seed not in spec["seeds"]:
+        if unit.case not in cases or unit.seed not in seeds.get(unit.adapter, ()):
             yield f"{where}: {unit.adapter} {unit.case} {unit.seed} is not in the spec"
             continue
         pinned = {"truth": cases[unit.case].get("truth"), "generated": cases[unit.case].get("outputs", {}).get(unit.adapter)}
+        compared = any("pairing" in view for view in entry["views"].values())
         for side, clip in pinned.items():
             seen = entry.get(side, {}).get("sha256")
-            if clip and seen and clip.get("sha256") not in (None, seen):
-                yield f"{where}: {unit.adapter} {unit.case}: {side} has sha256 {seen[:12]}..., the spec pins {clip['sha256'][:12]}..."
+            if clip and clip.get("sha256") not in (None, seen) and (seen or compared):
+                yield f"{where}: {unit.adapter} {unit.case}: {side} has sha256 {str(seen)[:12]}..., the spec pins {clip['sha256'][:12]}..."
+    if lost := [unit for unit in asked if unit not in told]:
+        first = f"{lost[0].adapter} {lost[0].case} {lost[0].seed}"
+        yield f"{record.path / JOURNAL}: {len(lost)} of the {len(asked)} lines that the spec asks for are not there, {first} the first"
 
 
 def _scores(record: Record) -> tuple[list[str], list[str]]:
@@ -170,7 +199,8 @@ class _Stored(Below):
         """The jackknife of the stored values without single clips. Whether rows are fewer than features, and seeds apart, is taken as stated."""
         stored, row = self._sets.get(full_name), self._rows[full_name]
         if stored is None:
-            return self._as_stated(full_name)
+            # an interval is made of such values, and the engine keeps what it made one of
+            return replace(self._as_stated(full_name), low=None, high=None, method="none", sd_clips=None)
         if stored["clips"] != list(scored):
             raise ValueError(f"{' '.join(full_name)}: replicates of other clips than the journal's scored ones")
         values = {tuple(gone): value for gone, value in stored["values"]}

@@ -39,6 +39,10 @@ class Verb:
     run: Callable[[argparse.Namespace], int]
 
 
+LOCAL = "+local"
+"""What is added to the id of a suite whose frames differ from the published hashes: such a run can be compared with nobody's."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Maker:
     """A set of clips made on the spot: build(folder) writes them once and returns the cases, ids in order.
@@ -218,3 +222,9 @@ def _plugins() -> Iterator[tuple[object, str]]:
             raise InputError("the plugin cannot be loaded", code="plugin", path=origin, found=f"{type(error).__name__}: {error}") from error
         for item in _several(loaded):
             yield item, origin
+
+
+def suite_of(name: str) -> Suite | None:
+    """The suite behind the id that a record has: that of the name or, of one made with other frames (`ID+local`), the made one; None where nobody knows it."""
+    found = registry().suites.get(name.removesuffix(LOCAL))
+    return found.item if found and (found.item.id == name or found.item.make) else None

@@ -95,6 +95,7 @@ def run(request: Request, reporter: Reporter | None = None) -> Outcome:
         _same_run(out, header)
         finished = _finished(out, header)
         if finished is None:
+            header["git"] = _revisions(out, header["git"])
             try:
                 _work(settled, todo, request, writer, header, reporter)
             except BaseException as error:
@@ -238,8 +239,10 @@ def _lacking(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _work(settled: Spec, todo: plan.Plan, request: Request, writer: Writer, header: dict[str, Any], reporter: Reporter) -> None:
     shards = paths.cache_dir() / "features"
     same = _same_networks(writer.path, header)
-    writer.header(header)
     done = {unit: entry for unit, entry in writer.mend().items() if same and _keep(entry, shards, todo)}
+    if not done:
+        header["git"].pop("before", None)
+    writer.header(header)
     writer.keep(done)
     made = making.make_all(making.jobs(settled, set(done), writer.path), reporter.note)
     jobs = _jobs(settled, todo, request, writer.path, set(done), made)
@@ -261,6 +264,13 @@ def _work(settled: Spec, todo: plan.Plan, request: Request, writer: Writer, head
     record = Record(writer.path, header)
     paths.write_atomic(writer.path / SCORES, to_text(scores_json(record, shards)))
     writer.header({**header, "status": "success"})
+
+
+def _revisions(out: Path, now: Mapping[str, Any]) -> dict[str, Any]:
+    """What a header says of the code where units of another revision may be kept: `before` holds each, the oldest first."""
+    old = (load(out).header.get("git") or {}) if (out / HEADER).exists() else now
+    others = [one for one in (*old.get("before", ()), {part: old.get(part) for part in ("revision", "dirty")}) if one != now]
+    return {**now, **({"before": [one for i, one in enumerate(others) if one not in others[:i]]} if others else {})}
 
 
 def scores_json(record: Record, shards: Path) -> dict[str, Any]:

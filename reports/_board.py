@@ -10,9 +10,9 @@ from typing import Any
 
 from benchmark.data import canonical
 from benchmark.record import Record
-from benchmark.registry import registry
+from benchmark.registry import registry, suite_of
 from reports import _submission as submissions
-from reports._baseline import case_meanings
+from reports._baseline import RULES, case_meanings
 from reports._rows import POOLING, arrow, half, intervals, mark, name_of, places, remarks, why, worth_a_column
 from reports._submission import Submission
 from reports._table import Cell, number
@@ -56,11 +56,12 @@ class Block:
 
 @dataclass(frozen=True)
 class ClipSet:
-    """The clips that were scored. digest: of their content, without what methods made of it."""
+    """The clips that were scored. digest: of their content, without what methods made of it. of: how many the published split has, 0 where it names none."""
 
     digest: str
     clips: int
     blocks: Sequence[Block]
+    of: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,16 @@ class Source:
     record: Record
     clips: str
 
+    @property
+    def clip_count(self) -> int:
+        """Of the run."""
+        return len(self.record.header["spec"]["cases"])
+
+    @property
+    def published(self) -> int:
+        """Clips of the split as it was published, 0 where it names none."""
+        return len(submissions.asked_for(self.record.header))
+
     @classmethod
     def of(cls, submission: Submission) -> Source:
         """Raises AssertionError for one that was refused."""
@@ -98,21 +109,33 @@ def below(folder: Path) -> list[Submission]:
     found = []
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith("."):
-            found.append(submissions.read(path))
+            found.append(read(path))
         elif not path.name.startswith((".", "README")):
             found.append(Submission(path, problems=("is no folder: a submission is one folder",)))
     return found
 
 
+def read(folder: Path) -> Submission:
+    """A submission, refused too where no line can be made of it: fields that only the table reads are of another kind. It must not hide the others."""
+    submission = submissions.read(folder)
+    if submission.problems:
+        return submission
+    try:
+        parts([submission])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:
+        return Submission(folder, problems=(f"damaged: no line can be made of it: {type(error).__name__}: {error}"[:200],))
+    return submission
+
+
 def parts(valid: Sequence[Submission]) -> list[Part]:
     """Real suites first, then drawn ones, each by name, version and split."""
-    groups: dict[tuple[str, str, int, str, str], list[Source]] = {}
+    groups: dict[tuple[str, str, int, str], list[Source]] = {}
     for source in map(Source.of, valid):
         suite, split = source.record.header["suite"], source.record.header["split"]["id"]
-        groups.setdefault((suite["banner"], suite["id"], suite["version"], split, suite["title"]), []).append(source)
+        groups.setdefault((suite["banner"], suite["id"], suite["version"], split), []).append(source)
     return [
-        Part(f"{suite}/{split}", version, title, banner, _sets(sources))
-        for (banner, suite, version, split, title), sources in sorted(groups.items(), key=lambda item: item[0])
+        Part(f"{suite}/{split}", version, known.title if (known := suite_of(suite)) else "", banner, _sets(sources))
+        for (banner, suite, version, split), sources in sorted(groups.items(), key=lambda item: item[0])
     ]
 
 
@@ -121,20 +144,27 @@ def _sets(sources: Sequence[Source]) -> list[ClipSet]:
     groups: dict[str, list[Source]] = {}
     for source in sources:
         groups.setdefault(source.clips, []).append(source)
-    found = [ClipSet(digest, len(some[0].record.header["spec"]["cases"]), list(_blocks(some))) for digest, some in groups.items()]
+    found = [ClipSet(digest, some[0].clip_count, list(_blocks(some)), some[0].published) for digest, some in groups.items()]
     return sorted(found, key=lambda one: (-one.clips, one.digest))
 
 
 def _blocks(sources: Sequence[Source]) -> Iterator[Block]:
-    groups: dict[tuple[str, int], list[Asked]] = {}
+    groups: dict[tuple[str, int, str], list[Asked]] = {}
     for source in sources:
         for protocol in source.record.header["protocols"]:
             if any(row["protocol"] == protocol["id"] and row["value"] is not None for row in source.record.scores):
-                groups.setdefault((protocol["id"], protocol["version"]), []).append((source, protocol))
-    suite = registry().suites.get(sources[0].record.header["suite"]["id"])
-    order = list(suite.item.protocols) if suite else []
+                groups.setdefault(_rules(protocol), []).append((source, protocol))
+    suite = suite_of(sources[0].record.header["suite"]["id"])
+    order = list(suite.protocols) if suite else []
     for key in sorted(groups, key=lambda key: (order.index(key[0]) if key[0] in order else len(order), key)):
         yield _block(key, groups[key])
+
+
+def _rules(protocol: Mapping[str, Any]) -> tuple[str, int, str]:
+    """(id, version, "" or digest of its rules): those of the version that is published here were compared with it, those of an older one are not."""
+    told = {part: protocol.get(part) for part in (*RULES, "primary")}
+    known = registry().protocols[protocol["id"]].item.version == protocol["version"]
+    return protocol["id"], protocol["version"], "" if known else hashlib.sha256(canonical(told).encode()).hexdigest()[:8]
 
 
 class _Grid:
@@ -167,7 +197,13 @@ class _Grid:
         self.shown = {c: next(some[c] for some in self.lines.values() if "higher_is_better" in some[c]) for c in self.columns}
         stated = asked[0][1]["primary"]
         self.primary = [c for name in stated for c in self.columns if self.heads[c][0] == name and self._scored(c)]
-        self.whole = {who: self._complete(some) for who, some in self.lines.items()}
+        # Part of a published split, or of what a protocol is about, is another, maybe easier question.
+        part = {
+            source.submission.name
+            for source, _ in asked
+            if source.clip_count < source.published or not set(stated) <= set(source.record.header["spec"]["variants"][protocol])
+        }
+        self.whole = {who: self.told[who][0].submission.name not in part and self._complete(some) for who, some in self.lines.items()}
         directed = [c for c in [*self.primary, *self.columns] if self.shown[c]["higher_is_better"] is not None]
         self.lead = next(iter(directed), None)
 
@@ -203,8 +239,8 @@ class _Grid:
         ]
 
 
-def _block(key: tuple[str, int], asked: Sequence[Asked]) -> Block:
-    protocol, version = key
+def _block(key: tuple[str, int, str], asked: Sequence[Asked]) -> Block:
+    protocol, version, rules = key
     grid = _Grid(protocol, asked)
     ranks = {c: grid.ranks(c) for c in grid.columns}
     marks: dict[str, str] = {}
@@ -222,7 +258,9 @@ def _block(key: tuple[str, int], asked: Sequence[Asked]) -> Block:
     notes += [f"{sign} {text}" for text, sign in marks.items()]
     notes += [f"{source.submission.name}: {text}" for source, _ in asked if (text := source.submission.manifest["note"])]
     notes += [ORDER.format(column=grid.heads[grid.lead][0])] if grid.lead and len(lines) > 1 else []
-    return Block(f"{protocol} (version {version})", str(asked[0][1].get("title", "")), grid.labels(), lines, notes)
+    # the published words, not a submission's: prose is no rule, and would stand above everybody's numbers
+    title = str(asked[0][1].get("title", "")) if rules else registry().protocols[protocol].item.title
+    return Block(f"{protocol} (version {version}{f', rules {rules}' if rules else ''})", title, grid.labels(), lines, notes)
 
 
 def _digest(used: Networks) -> str:

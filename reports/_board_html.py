@@ -133,7 +133,7 @@ def _part(part: Part, anchor: str, records: str) -> Iterator[str]:
     yield f'<p class="soft">{_escape.to_html(part.title)}</p>'
     for one in part.sets:
         for block in one.blocks:
-            yield from _card(block, f"{part.name}, {set_name(one.digest, one.clips)}", set_name(one.digest, one.clips), records)
+            yield from _card(block, f"{part.name}, {set_name(one, one.digest)}", set_name(one, one.digest), records)
 
 
 def _card(block: Block, label: str, clips: str, records: str) -> Iterator[str]:

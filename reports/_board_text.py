@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from reports import _escape
-from reports._board import Block, Line, Part
+from reports._board import Block, ClipSet, Line, Part
 from reports._table import Cell
 
 MADE = "Made by `hvbench leaderboard` from the records below {records}; do not edit: CI compares it byte for byte."
 HOW = (
     "A number stands together with its protocol, clips, weights, interval and code. Numbers of other protocols, of other clips or of other weights never "
     "share a column.",
-    "Best in bold, second underlined, among complete rows only: every clip scored, and a value of every primary variant that anyone in the table has. "
+    "Best in bold, second underlined, among complete rows only: every clip of the split scored, every primary variant asked for, and a value of each that "
+    "anyone in the table has. "
     "Incomplete rows follow, unranked.",
     "`clips from` says who made the clips. `finished clips` were handed in as files: nobody but their author knows how they were made.",
 )
@@ -34,9 +35,10 @@ def tail(line: Line) -> list[str]:
     return [line.clips, str(line.failed), line.made, line.code, line.date]
 
 
-def set_name(digest: str, clips: int) -> str:
-    """What a set of clips is called."""
-    return f"{clips} clip{'' if clips == 1 else 's'}, set {digest}"
+def set_name(one: ClipSet, digest: str) -> str:
+    """What a set of clips is called; where it is a part of a published split, of how many. digest: as it is to be written."""
+    of = f" of {one.of}" if one.clips < one.of else ""
+    return f"{one.clips}{of} clip{'' if of == '' and one.clips == 1 else 's'}, set {digest}"
 
 
 def markdown(parts: Sequence[Part], records: str) -> str:
@@ -51,7 +53,7 @@ def markdown(parts: Sequence[Part], records: str) -> str:
             for one in part.sets:
                 for block in one.blocks:
                     lines += [
-                        f"**{escape(block.protocol)}** on {set_name(f'`{one.digest}`', one.clips)}: {escape(block.title)}",
+                        f"**{escape(block.protocol)}** on {set_name(one, f'`{one.digest}`')}: {escape(block.title)}",
                         "",
                         *_table(block, records),
                         "",

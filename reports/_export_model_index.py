@@ -13,7 +13,7 @@ from typing import Any
 from benchmark.errors import InputError
 from benchmark.paths import write_atomic
 from reports._escape import encodable
-from reports._export_rows import Asked
+from reports._export_rows import Asked, other_code
 from reports._rows import name_of
 
 
@@ -76,6 +76,7 @@ def _metric(asked: Asked, row: Mapping[str, Any]) -> dict[str, Any]:
             "source": facts.get("source", ""),
             "record": header["spec_sha256"],
             "revision": (header["git"]["revision"] or "unknown") + (" with changes" if header["git"]["dirty"] else ""),
+            **({"units_of_other_code": before} if (before := other_code(header["git"])) else {}),
         },
     }
 

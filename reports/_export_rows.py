@@ -48,6 +48,7 @@ class Asked:
             "spec_sha256": header["spec_sha256"],
             "revision": header["git"]["revision"] or "unknown",
             "dirty": str(header["git"]["dirty"]),
+            **({"units_of_other_code": before} if (before := other_code(header["git"])) else {}),
             "benchmark": header["packages"]["human-video-benchmark"],
             "device": header["machine"]["device"],
             **({"banner": header["suite"]["banner"]} if header["suite"]["banner"] else {}),
@@ -56,6 +57,11 @@ class Asked:
     def clips(self, row: Mapping[str, Any]) -> dict[str, float]:
         """{case: value} of a row; empty for metrics of the whole set."""
         return self.record.clip_values(row["adapter"], row["protocol"], name_of(row))
+
+
+def other_code(git: Mapping[str, Any]) -> str:
+    """Revisions that made units which a resumed run kept; empty where there are none."""
+    return ", ".join(f"{one['revision'] or 'unknown'}{' with changes' if one['dirty'] else ''}" for one in git.get("before", ()))
 
 
 def choose(record: Record, methods: Sequence[str], protocols: Sequence[str]) -> tuple[list[Mapping[str, Any]], list[str]]:

@@ -51,14 +51,14 @@ def guarded(record: Record, use: Callable[[Record], Any]) -> Any:
     """use(record); what a wrong layout leads to becomes an InputError that says what is wrong with it."""
     try:
         return use(record)
-    except InputError:
+    except (InputError, BrokenPipeError):
         raise
     except WRONG as error:
         raise _damaged(record.path, error) from error
 
 
-def finished(path: Path, enough: str = SCORES) -> Record:
-    """A run with scores, or with the file that is enough. Raises InputError: as `load`; `unfinished`; `damaged`; `newer`."""
+def opened(path: Path) -> Record:
+    """A run, finished or not. Raises InputError: as `load`; `damaged`; `not-a-run`."""
     try:
         record = load(path)
     except WRONG as error:
@@ -67,6 +67,12 @@ def finished(path: Path, enough: str = SCORES) -> Record:
         raise InputError(
             "is not a run directory", code="not-a-run", path=path, found=f"a {HEADER} without `spec`", expected="a run's header"
         )
+    return record
+
+
+def finished(path: Path, enough: str = SCORES) -> Record:
+    """A run with scores, or with the file that is enough. Raises InputError: as `load`; `unfinished`; `damaged`; `newer`."""
+    record = opened(path)
     scores = path / SCORES
     try:
         data = json.loads(scores.read_text(encoding="utf-8")) if scores.exists() else {"scores": []}

@@ -9,9 +9,11 @@ from typing import Any
 NAMES = {"adapter", "case", "id", "name"}
 """Fields that hold names, whatever they look like."""
 _PATH = re.compile(
-    r"""(?<![\w./:)\]}<>-])(?:file://)?(?:~?(?:/[^\s/'"`,;:()\[\]{}<>|*?]+){2,}/?|~/[^\s'"`,;:()\[\]{}<>|]+|[A-Za-z]:[\\/][^\s'"`,;:()\[\]{}<>|]+|\\\\[^\s'"`,;]+)"""
+    r"""(?<![\w./)\]}<>-])(?:file://)?(?:~?(?:/[^\s/'"`,;:()\[\]{}<>|*?]+){2,}/?|~/[^\s'"`,;:()\[\]{}<>|]+|[A-Za-z]:[\\/][^\s'"`,;:()\[\]{}<>|]+|\\\\[^\s'"`,;]+)"""
 )
 """An absolute path of two parts or more inside a sentence; a slash that divides, closes a bracket or follows a word is none."""
+_QUOTED = re.compile(r"""(?<!\w)(['"])((?:~?/|[A-Za-z]:[\\/]|\\\\)[^'"\n]*[/\\][^'"\n]*[^'"\s/\\][^'"\n]*)\1""")
+"""One in quotation marks, as Python's own errors name files: with spaces in it or not."""
 _WHOLE = re.compile(r"(?:file://)?(?:~?/|[A-Za-z]:[\\/]|\\\\)[^\n]*[^\s/\\][^\n]*")
 """A text that is nothing but an absolute path, with spaces in it or not."""
 
@@ -19,6 +21,10 @@ _WHOLE = re.compile(r"(?:file://)?(?:~?/|[A-Za-z]:[\\/]|\\\\)[^\n]*[^\s/\\][^\n]
 def last(path: str) -> str:
     """The name at the end of a path of any system."""
     return re.split(r"[/\\]+", path.rstrip("/\\"))[-1]
+
+
+def _quoted(match: re.Match[str]) -> str:
+    return f"{match[1]}{last(match[2])}{match[1]}"
 
 
 class Strip:
@@ -46,7 +52,7 @@ class Strip:
             for path, name in self._known.items():
                 found = found.replace(path, name)
             whole = _WHOLE.fullmatch(found) and ": " not in found
-            found = last(found) if whole else _PATH.sub(lambda match: last(match.group()), found)
+            found = last(found) if whole else _PATH.sub(lambda match: last(match.group()), _QUOTED.sub(_quoted, found))
         self.cut += found != text
         return found
 

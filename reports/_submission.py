@@ -16,7 +16,7 @@ from benchmark.data import plain
 from benchmark.errors import InputError
 from benchmark.paths import write_atomic
 from benchmark.record import HEADER, JOURNAL, SCORES, Record, load, to_text
-from benchmark.registry import registry
+from benchmark.registry import registry, suite_of
 from reports import _strip
 from reports._baseline import RULES
 
@@ -60,6 +60,11 @@ def _of_code(git: Mapping[str, Any]) -> Iterator[str]:
     again = "run it again from a checkout without changes"
     if not git.get("revision"):
         yield f"unknown code: no revision stands in its header; {again}"
+    elif not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", str(git["revision"])):
+        yield f"unknown code: {str(git['revision'])[:80]!r} is no revision; {again}"
+    elif before := git.get("before"):
+        named = ", ".join(f"{str(one['revision'])[:8]}{' with changes' if one['dirty'] else ''}" for one in before)
+        yield f"code of several revisions: units were kept that {named} made; run it anew into another --out"
     elif git.get("dirty") is not False:
         yield f"dirty code: revision {str(git['revision'])[:8]} with changes that are not committed; {again}"
 
@@ -80,20 +85,45 @@ def _of_models(record: Record) -> Iterator[str]:
 
 
 def _of_rules(header: Mapping[str, Any]) -> Iterator[str]:
-    """What a suite or a protocol is called is what it must be."""
-    suite = registry().suites.get(str(header["suite"]["id"]).partition("+")[0])
+    """What a suite, a split or a protocol is called is what it must be."""
+    suite = suite_of(header["suite"]["id"])
     if suite is None:
         yield f"suite {header['suite']['id']!r} is not known here"
-    elif header["suite"]["banner"] != suite.item.banner:
-        yield f"suite {header['suite']['id']}: its banner is {header['suite']['banner']!r}, not {suite.item.banner!r}"
+    else:
+        yield from _newer(f"suite {header['suite']['id']}", header["suite"]["version"], suite.version)
+        if header["suite"]["banner"] != suite.banner:
+            yield f"suite {header['suite']['id']}: its banner is {header['suite']['banner']!r}, not {suite.banner!r}"
+        listed = asked_for(header)
+        if listed and (strange := [one["id"] for one in header["spec"]["cases"] if one["id"] not in listed]):
+            yield f"split {header['split']['id']}: {_some(strange)}: of no clip that was published under this name"
     for protocol in header["protocols"]:
         known = registry().protocols.get(protocol["id"])
         if known is None:
             yield f"protocol {protocol['id']!r} is not known here"
-        elif known.item.version == protocol["version"] and not _within(
+            continue
+        yield from _newer(f"protocol {protocol['id']}", protocol["version"], known.item.version)
+        if known.item.version == protocol["version"] and not _within(
             {part: protocol.get(part) for part in (*RULES, "primary")}, plain(known.item)
         ):
             yield f"protocol {protocol['id']} (version {protocol['version']}): its rules are not those published under this name"
+
+
+def _newer(name: str, version: Any, published: int) -> Iterator[str]:
+    """An older version may stand, in a table of its own; one that nobody published may not."""
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= published:
+        yield f"{name}: version {version!r} was never published, {published} is the newest here"
+
+
+def asked_for(header: Mapping[str, Any]) -> tuple[str, ...]:
+    """The clips of a published split; none where a split takes whatever it finds, or is of another version."""
+    suite = suite_of(header["suite"]["id"])
+    if suite is None or suite.version != header["suite"]["version"]:
+        return ()
+    split = next((one for one in suite.splits if one.id == header["split"]["id"]), None)
+    maker = registry().makers.get(suite.make or "")
+    if split and maker and not split.cases and maker.item.expected:
+        return tuple(maker.item.expected())
+    return split.cases if split else ()
 
 
 def _within(part: Any, whole: Any) -> bool:
@@ -121,6 +151,10 @@ def read(folder: Path) -> Submission:
         data = {name: [_json(line) for line in text.splitlines()] if name == JOURNAL else _json(text) for name, text in _texts(folder)}
         record = load(folder)
         problems, stated = refusals(record)
+        if not problems and manifest["spec_sha256"] != record.header["spec_sha256"]:
+            problems = [
+                f"{MANIFEST}: speaks of spec {str(manifest['spec_sha256'])[:8]}, the record is of {record.header['spec_sha256'][:8]}"
+            ]
         if not problems and (strip := _strip.Strip())([*data.values()]) is not None and strip.cut:
             problems = [f"{strip.cut} absolute paths of a machine: pack the run with hvbench submit"]
         if not problems and (strange := sorted(set(manifest["methods"]) - {one["name"] for one in record.header["spec"]["methods"]})):
@@ -155,8 +189,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise InputError("is no submission of this version", code="foreign", path=path, expected=f"{KIND}, schema {SCHEMA}", hint=hint)
     for method, facts in data["methods"].items():
         check_url(facts["url"], method)
-    if not isinstance(data["note"], str) or not isinstance(data["files"], dict):
-        raise InputError("is damaged", code="damaged", path=path, found="note or files are of another kind", hint=hint)
+    if not isinstance(data["note"], str) or not isinstance(data["paths"], str) or not isinstance(data["files"], dict):
+        raise InputError("is damaged", code="damaged", path=path, found="note, paths or files are of another kind", hint=hint)
     return data
 
 

@@ -19,6 +19,7 @@ from reports import _baseline as baselines
 from reports import _board_files as board
 from reports import _checks as checks
 from reports import _gate_files as files
+from reports._escape import visible
 from reports._gate import judge
 
 GATE = 4
@@ -74,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
     print("\n\n".join([*(one.text for one in metrics), *checks.text(asked)]))
     said = [*(one.complaint for one in metrics if one.complaint), *checks.complaints(asked)]
     for line in said:
-        print(f"hvbench check: {line}", file=sys.stderr)
+        print(f"hvbench check: {visible(line)}", file=sys.stderr)
     return GATE if said else 0
 
 
@@ -101,7 +102,7 @@ def _against_baseline(arguments: argparse.Namespace) -> _Judged:
     table = files.table(f"{baseline.name} : {files.summary(findings)}", findings, baseline.alpha, notes).render("terminal")
     no = [finding for finding in findings if finding.verdict in failing]
     return _Judged(
-        "\n".join([*(f"{name + ':':12}{value}" for name, value in sides), table]),
+        "\n".join([*(f"{name + ':':12}{visible(value)}" for name, value in sides), table]),
         files.markdown(f"{baseline.name} against its baseline", sides, findings, baseline.alpha, notes),
         files.suite(baseline.name, sides, findings, failing),
         f"{files.summary(no)}: {', '.join(finding.full_name for finding in no)}" if no else "",

@@ -14,10 +14,11 @@ import numpy as np
 
 from benchmark import statistics
 from benchmark.errors import InputError
-from benchmark.record import Record, load
+from benchmark.record import Record
 from benchmark.registry import Verb
 from reports._pairs import deleted, replicate, set_comparison
 from reports._ranks import rank_table
+from reports._runs import guarded, opened
 from reports._table import FORMATS, Cell, Table, number
 
 
@@ -152,7 +153,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    record = load(arguments.run)
+    shown: int = guarded(opened(arguments.run), lambda record: _compare(record, arguments))
+    return shown
+
+
+def _compare(record: Record, arguments: argparse.Namespace) -> int:
     if not record.scores:
         raise InputError(
             "the run is not finished",
@@ -182,7 +187,9 @@ def _asked(record: Record, arguments: argparse.Namespace) -> dict[str, float]:
     known = [m["name"] for m in record.header["spec"]["methods"]]
     for option, name in (("--of", arguments.of), ("--over", arguments.over)):
         if name is None:
-            raise InputError(f"{option} is missing", code="usage", found="no method", expected=", ".join(known), hint="or --ranks for all")
+            raise InputError(
+                f"{option} is missing", code="usage", found="no method", expected=", ".join(map(str, known)), hint="or --ranks for all"
+            )
         if name not in known:
             raise InputError("the run has no such method", code="unknown-name", path=arguments.run, found=name, expected=", ".join(known))
     if arguments.of == arguments.over:

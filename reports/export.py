@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.record import load
 from benchmark.registry import Verb
 from reports import _export_mlflow, _export_model_index, _export_tensorboard, _export_wandb
 from reports._escape import visible
 from reports._export_rows import Asked, choose
+from reports._runs import guarded, opened
 from reports._submission import check_url
 
 WAYS: Mapping[str, Callable[[Asked], str]] = {
@@ -58,8 +58,8 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     if arguments.source:
         check_url(arguments.source, "--source")
-    record = load(arguments.run)
-    rows, left = choose(record, arguments.method, arguments.protocol)
+    record = opened(arguments.run)
+    rows, left = guarded(record, lambda one: choose(one, arguments.method, arguments.protocol))
     asked = Asked(
         record,
         rows,
@@ -71,11 +71,21 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.source,
         arguments.step or 0,
     )
+    guarded(record, lambda _: _trial(asked))
     said = WAYS[arguments.way](asked)
     for line in left:
         print(f"not exported: {visible(line)}", file=sys.stderr)
     print(said if arguments.way == "model-index" else visible_lines(said))
     return 0
+
+
+def _trial(asked: Asked) -> None:
+    """All that any way reads of the record, before a library is given the first number."""
+    _export_model_index.model_index(asked)
+    for row in asked.rows:
+        asked.clips(row)
+    for method in asked.methods:
+        asked.facts(method)
 
 
 def visible_lines(text: str) -> str:

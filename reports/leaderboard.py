@@ -9,8 +9,8 @@ from pathlib import Path
 from benchmark.errors import InputError
 from benchmark.paths import write_atomic
 from benchmark.registry import Verb
+from reports import _board
 from reports import _board_files as files
-from reports import _submission as one_submission
 from reports._escape import visible
 from reports._rows import name_of
 from reports.submit import REFUSED, refuse
@@ -60,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _validate(folder: Path) -> int:
     if not folder.is_dir():
         raise InputError("no such folder", code="absent", path=folder, expected="what hvbench submit wrote", hint="hvbench submit RUN")
-    found = one_submission.read(folder)
+    found = _board.read(folder)
     if found.problems or found.record is None:
         return refuse(folder, found.problems)
     header, rows = found.record.header, found.record.scores

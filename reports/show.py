@@ -9,9 +9,10 @@ from pathlib import Path
 from statistics import median as middle
 from typing import Any
 
-from benchmark.record import Record, load
+from benchmark.record import Record
 from benchmark.registry import Verb
 from reports._rows import POOLING, Rows, arrow, half, intervals, mark, places, remarks, why, worth_a_column
+from reports._runs import guarded, opened
 from reports._table import FORMATS, Cell, Table, number
 
 
@@ -124,7 +125,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    record = load(arguments.run)
+    shown: int = guarded(opened(arguments.run), lambda record: _show(record, arguments))
+    return shown
+
+
+def _show(record: Record, arguments: argparse.Namespace) -> int:
     if record.status == "success" and not any(record.header["spec"]["variants"].values()):
         print(f"{arguments.run}: clips of {', '.join(dict.fromkeys(unit.adapter for unit in record.journal))}; nothing was to be scored")
         return 0

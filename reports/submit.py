@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.record import load, safe_name
+from benchmark.record import safe_name
 from benchmark.registry import Verb
 from reports import _board_files as board
 from reports import _submission as submissions
+from reports._runs import guarded, opened
 
 REFUSED = 4
 """Exit code of a run that the leaderboard would refuse."""
@@ -25,8 +26,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    record = load(arguments.run)
-    problems, _ = submissions.refusals(record)
+    record = opened(arguments.run)
+    problems, _ = guarded(record, submissions.refusals)
     if problems:
         return refuse(arguments.run, problems)
     methods = [method["name"] for method in record.header["spec"]["methods"]]

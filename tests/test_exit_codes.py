@@ -402,6 +402,31 @@ def test_bug(small: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capf
     assert call(capfd, "resume", tmp_path / "run").code == 0
 
 
+def test_resumed_by_other_code(small: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
+    """Units that changed code made and that are kept stay its own: the header names both. Where nothing of it is kept, or nothing changed, it does not."""
+    from benchmark import evaluate
+
+    stops = iter([False, True, True])
+
+    def once(job: CaseJob, progress: Callable[[int], None]) -> object:
+        if next(stops):
+            raise KeyboardInterrupt
+        return evaluate.evaluate(job, progress)
+
+    dirty, clean = {"revision": "a" * 40, "dirty": True}, {"revision": "b" * 40, "dirty": False}
+    monkeypatch.setattr("benchmark.machine.git", lambda: dict(dirty))
+    with monkeypatch.context() as patch:
+        patch.setattr("benchmark.execute.evaluate", once)
+        assert call(capfd, "run", *small.words, "--out", tmp_path / "run").code == 130
+        assert call(capfd, "resume", tmp_path / "run").code == 130
+    assert header(tmp_path / "run")["git"] == dirty
+    monkeypatch.setattr("benchmark.machine.git", lambda: dict(clean))
+    assert call(capfd, "resume", tmp_path / "run").code == 0
+    assert header(tmp_path / "run")["git"] == {**clean, "before": [dirty]}
+    assert call(capfd, "run", *small.words, "--out", tmp_path / "other").code == 0
+    assert header(tmp_path / "other")["git"] == clean
+
+
 def test_interrupted(small: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
     """130, status `interrupted`, what is done is kept; `show` says what to type; resuming ends it."""
     from benchmark import evaluate

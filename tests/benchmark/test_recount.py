@@ -5,6 +5,7 @@ Expected: the engine's own scores, made from frames and features (identity); fin
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from benchmark.api import run
+from benchmark.data import canonical
 from benchmark.model import Extractor, Forward, Metric, SetVariant
 from benchmark.record import load
 from benchmark.recount import recount
@@ -129,6 +131,12 @@ def other_clip(entries: list[Any]) -> list[Any]:
     return entries
 
 
+def no_clip(entries: list[Any]) -> list[Any]:
+    """A line that does not say what it saw is tied to no input."""
+    del entries[0]["generated"]
+    return entries
+
+
 def stranger(entries: list[Any]) -> list[Any]:
     return [*entries, {**entries[0], "case": "nobody"}]
 
@@ -137,13 +145,14 @@ def stranger(entries: list[Any]) -> list[Any]:
     ("change", "said"),
     [
         (other_value, "the journal gives"),
-        (lambda entries: entries[1:], "n_clips is 3, the journal gives 2"),
+        (lambda entries: entries[1:], "1 of the 3 lines that the spec asks for are not there, m a 0 the first"),
         (other_clip, "generated has sha256 000000000000..., the spec pins"),
+        (no_clip, "generated has sha256 None..., the spec pins"),
         (stranger, "nobody 0 is not in the spec"),
         (lambda entries: [*entries, entries[0]], "stands twice"),
         (lambda entries: [{**entries[0], "more": 1}, *entries[1:]], "'more' was unexpected"),
     ],
-    ids=["value", "clip-dropped", "other-clip", "stranger", "twice", "layout"],
+    ids=["value", "clip-dropped", "other-clip", "no-clip", "stranger", "twice", "layout"],
 )
 def test_the_journal_cannot_be_changed(both: Path, tmp_path: Path, change: Callable[[list[Any]], list[Any]], said: str) -> None:
     copy = small(both, tmp_path / "small")
@@ -232,7 +241,75 @@ def test_replicates_and_bias_cannot_be_changed(of_set: Path) -> None:
         assert said in finding
     (of_set / "scores.json").write_text(text, encoding="utf-8")
     edit(of_set / "scores.json", lambda data: data["replicates"].clear())
+    (finding,) = recount(load(of_set))[0]
+    assert "ci_method is 'jackknife', the journal gives 'none'" in finding
+    # what the engine writes where no clip can be left out: a value, no interval, nothing kept
+    edit(of_set / "scores.json", lambda data: data["scores"][-1].update(ci_low=None, ci_high=None, ci_method="none"))
     assert recount(load(of_set)) == ([], ["m strict-1 test-colours@set"])
+
+
+def consistent(copy: Path, change: Callable[[Any], None]) -> None:
+    """A header that was changed with the hashes of its spec: what somebody would do who wants to pass."""
+
+    def both_sides(data: Any) -> None:
+        change(data)
+        data["spec_sha256"] = hashlib.sha256(canonical(data["spec"]).encode()).hexdigest()
+
+    edit(copy / "run.json", both_sides)
+    told = json.loads((copy / "run.json").read_text(encoding="utf-8"))["spec_sha256"]
+    edit(copy / "scores.json", lambda data: data.update(spec_sha256=told))
+
+
+def test_a_network_cannot_be_left_out_of_the_plan(of_set: Path) -> None:
+    """Without its entry a number of seeded weights would be labelled as one that needs none."""
+    edit(of_set / "run.json", lambda data: data["plan"]["networks"].clear())
+    edit(of_set / "scores.json", lambda data: data["scores"][-1].update(weights="none"))
+    assert [one.partition(": ")[2] for one in recount(load(of_set))[0]] == [
+        "test-colours@set has a value and rests on test-mean-colour, of which the plan says nothing"
+    ]
+
+
+def test_a_network_with_files_has_weights(both: Path, tmp_path: Path) -> None:
+    """AlexNet comes from a file: to say `none` of it hides which. What is said of real weights of several files is compared with the catalogue too."""
+    copy = small(both, tmp_path / "small")
+    network = {"weights": "none", "sha256": "none", "backend": "torch", "batch": 1}
+    edit(copy / "run.json", lambda data: data["plan"]["networks"].update({"lpips-alex": network}))
+    (finding,) = recount(load(copy))[0]
+    assert "lpips-alex: weights none, it has files of weights" in finding
+    edit(copy / "run.json", lambda data: data["plan"]["networks"].update({"lpips-alex": network | {"weights": "real", "sha256": "0" * 64}}))
+    (finding,) = recount(load(copy))[0]
+    assert "lpips-alex: real weights of sha256 000000000000..., the catalogue has" in finding
+
+
+def test_a_protocol_cannot_take_another_view(both: Path, tmp_path: Path) -> None:
+    """Numbers of frames at 256 x 256 are not those at the truth's size."""
+    copy = small(both, tmp_path / "small")
+
+    def swapped(data: Any) -> None:
+        one, other = data["plan"]["views"].values()
+        one["protocols"], other["protocols"] = other["protocols"], one["protocols"]
+
+    edit(copy / "run.json", swapped)
+    findings = recount(load(copy))[0]
+    assert [finding.partition(": ")[2].partition(":")[0] for finding in findings] == ["strict-1", "disco-2023"]
+    assert "its numbers come from view" in findings[0]
+
+
+def test_no_seed_may_be_dropped(tmp_path: Path) -> None:
+    """Two seeds were asked for; the better one alone is another number. Finished outputs beside an adapter have one seed, and that is well."""
+    given = clips(tmp_path, (16, 17))
+    run(**given, adapters=["still"], seeds=[3, 4], protocols=["strict-1"], metrics=["psnr@float"], out=tmp_path / "run")
+    copy = small(tmp_path / "run", tmp_path / "small")
+    assert recount(load(copy)) == ([], [])
+    lines(copy, lambda entries: [entry for entry in entries if entry["seed"] != 4])
+    findings, _ = recount(load(copy))
+    assert "2 of the 6 lines that the spec asks for are not there, still a 4 the first" in findings[0]
+
+
+def test_a_clip_counts_once(both: Path, tmp_path: Path) -> None:
+    copy = small(both, tmp_path / "small")
+    consistent(copy, lambda data: data["spec"]["cases"].append(data["spec"]["cases"][0]))
+    assert any("cases: a stands twice" in finding for finding in recount(load(copy))[0])
 
 
 # ------------------------------------------------------------------------------------------------------------ pandas

@@ -102,7 +102,7 @@ def test_all_three_in_one_call(home: Path, capfd: pytest.CaptureFixture[str]) ->
     scores = json.loads((record.path / "scores.json").read_text(encoding="utf-8"))
     (record.path / "scores.json").write_text(json.dumps({**scores, "spec_sha256": header["spec_sha256"]}), encoding="utf-8")
     (home / "t.csv").write_text(RIGHT, encoding="utf-8")
-    assert call(capfd, "check", "run", "--update", "--baseline", "b.json", "--reason", "first").code == 0
+    assert call(capfd, "check", "run", "--update", "--baseline", "b.json", "--reason", "first \x1b[31m").code == 0
     Path("reports/leaderboard.html").unlink()
     said, root = check(capfd, "run", "--baseline", "b.json", "--leaderboard", "--lint", "t.csv")
     assert said.code == 4
@@ -110,6 +110,7 @@ def test_all_three_in_one_call(home: Path, capfd: pytest.CaptureFixture[str]) ->
     assert (root.get("tests"), root.get("failures")) == ("4", "1")
     assert [name for name, message in cases(root).items() if message] == ["leaderboard : reports/leaderboard.html"]
     assert "1 same" in said.out
+    assert "\x1b" not in said.out  # a reason is text from a file: shown, not obeyed
     assert "hvbench check: leaderboard: 1 wrong of 2: reports/leaderboard.html" in said.err
 
 

@@ -144,6 +144,57 @@ def test_other_clips_share_no_table(runs: Path, home: Path, capfd: pytest.Captur
     assert [row[-1] for row in table(text, "strict-1")[1:]] == ["[one](reports/records/one)"] * 2
 
 
+def test_a_part_of_a_published_split_is_complete_nowhere(runs: Path, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """IPA's split has six clips. Three of them, chosen by whoever submits, may be the easy ones: told as 3 of 6, nobody is best."""
+
+    def three(data: Any) -> None:
+        ipa(data)
+        for case, name in zip(data["spec"]["cases"], ("00335", "00337", "00340"), strict=True):
+            case["id"] = name
+
+    source = copy(runs / "run-one", tmp_path / "run")
+    text = (source / "journal.jsonl").read_text(encoding="utf-8")
+    for letter, name in zip("abc", ("00335", "00337", "00340"), strict=True):
+        text = text.replace(f'"case":"{letter}"', f'"case":"{name}"')
+    (source / "journal.jsonl").write_text(text, encoding="utf-8")
+    consistent(source, three)
+    submit(capfd, source, "--name", "three")
+    text = board(capfd)
+    assert "## tiktok/ipa-6, version 1" in text
+    assert re.search(r"\*\*strict-1 \(version 1\)\*\* on 3 of 6 clips, set `", text)
+    assert "3 of 6 clips, set" in Path("reports/leaderboard.html").read_text(encoding="utf-8")
+    rows = table(text, "strict-1")[1:]
+    assert [row[0] for row in rows] == ["near (incomplete)", "far (incomplete)"]
+    assert not re.search(r"\*\*|<u>", "".join(map("".join, rows)))
+
+
+def test_a_run_that_did_not_ask_for_what_is_primary_is_incomplete(
+    runs: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """SSIM is primary in strict-1. Nobody else is there who has it, and still PSNR alone is a part."""
+    monkeypatch.setattr("benchmark.machine.git", lambda: CLEAN)
+    outputs = {"near": runs / "near", "far": runs / "far"}
+    run(suite="tiktok", truth=runs / "truth", outputs=outputs, metrics=["psnr@float"], out=tmp_path / "run")
+    submit(capfd, tmp_path / "run", "--name", "part")
+    assert [row[0] for row in table(board(capfd), "strict-1")[1:]] == ["near (incomplete)", "far (incomplete)"]
+
+
+def test_no_submission_writes_the_words_above_the_others(runs: Path, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Titles are prose and no rule, so a record may hold others; what is shown is what the project published."""
+
+    def titled(data: Any) -> None:
+        data["suite"]["title"] = "all others are wrong"
+        for side in (data, data["spec"]):
+            side["protocols"][0]["title"] = "all others are wrong"
+
+    consistent(source := copy(runs / "run-one", tmp_path / "run"), titled)
+    submit(capfd, source, "--name", "a")
+    submit(capfd, runs / "run-two", "--name", "b")
+    text = board(capfd)
+    assert "all others are wrong" not in text
+    assert len(table(text, "strict-1")) == 4
+
+
 def test_incomplete_rows_come_last_and_have_no_place(runs: Path, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The best method lacks a clip: its mean is over the easier ones, so it leads nothing."""
     for name in ("near", "far"):
@@ -222,6 +273,12 @@ def generator(data: Any) -> None:
     [
         ("run.json", lambda data: data["git"].update(dirty=True), "dirty code: revision 01234567 with changes"),
         ("run.json", lambda data: data["git"].update(revision=None, dirty=None), "unknown code"),
+        ("run.json", lambda data: data["git"].update(revision="mine"), "unknown code: 'mine' is no revision"),
+        (
+            "run.json",
+            lambda data: data["git"].update(before=[{"revision": "f" * 40, "dirty": True}]),
+            "code of several revisions: units were kept that ffffffff with changes made",
+        ),
         ("run.json", lambda data: data.update(status="interrupted"), "not finished (status interrupted)"),
         ("run.json", lambda data: data.update(spec_sha256="0" * 64), "the spec hashes to"),
         ("run.json", generator, "the spec hashes to"),
@@ -231,7 +288,20 @@ def generator(data: Any) -> None:
         ("scores.json", lambda data: data["scores"][0].update(value=99.0), "value is 99.0, the journal gives"),
         ("scores.json", lambda data: data["scores"].pop(), "rows, the spec asks for"),
     ],
-    ids=["dirty", "unknown", "unfinished", "hash", "generator", "banner", "other-spec", "weights", "value", "row"],
+    ids=[
+        "dirty",
+        "unknown",
+        "no-revision",
+        "resumed",
+        "unfinished",
+        "hash",
+        "generator",
+        "banner",
+        "other-spec",
+        "weights",
+        "value",
+        "row",
+    ],
 )
 def test_what_may_not_stand_there_is_not_packed(
     runs: Path, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], file: str, change: Change, said: str
@@ -251,14 +321,27 @@ def consistent(source: Path, change: Change) -> None:
         data["spec_sha256"] = hashlib.sha256(canonical(data["spec"]).encode()).hexdigest()
 
     edit(source / "run.json", both)
+    for protocol in json.loads((source / "run.json").read_text(encoding="utf-8"))["protocols"]:
+        renamed(source, protocol)
     header = json.loads((source / "run.json").read_text(encoding="utf-8"))
 
     def rows(data: Any) -> None:
         data["spec_sha256"] = header["spec_sha256"]
         for row in data["scores"]:
-            row["suite"] = header["suite"]["id"]
+            row["suite"], row["suite_version"] = header["suite"]["id"], header["suite"]["version"]
+            row["split"] = header["split"]["id"]
 
     edit(source / "scores.json", rows)
+
+
+def renamed(source: Path, protocol: Any) -> None:
+    """A view is called by its rules."""
+    views = json.loads((source / "run.json").read_text(encoding="utf-8"))["plan"]["views"]
+    before = next(view for view, facts in views.items() if protocol["id"] in facts["protocols"])
+    rules = [protocol[part] for part in ("frames", "size", "time")]
+    for name in ("run.json", "journal.jsonl"):
+        text = (source / name).read_text(encoding="utf-8")
+        (source / name).write_text(text.replace(before, hashlib.sha256(canonical(rules).encode()).hexdigest()[:8]), encoding="utf-8")
 
 
 def seeded(data: Any) -> None:
@@ -268,6 +351,26 @@ def seeded(data: Any) -> None:
 def lenient(data: Any) -> None:
     for side in (data, data["spec"]):
         side["protocols"][0]["frames"]["coverage"] = 0.5
+
+
+def unpublished(data: Any) -> None:
+    """Another version is no way round the rules of a name."""
+    lenient(data)
+    for side in (data, data["spec"]):
+        side["protocols"][0]["version"] = 2
+
+
+def old_suite(data: Any) -> None:
+    data["spec"]["suite"]["version"] = data["suite"]["version"] = 0
+
+
+def local(data: Any) -> None:
+    data["spec"]["suite"]["id"] = data["suite"]["id"] = "tiktok+best"
+
+
+def ipa(data: Any) -> None:
+    """Clips of one's own under the name of a published split."""
+    data["spec"]["split"] = data["split"]["id"] = "ipa-6"
 
 
 def unknown(data: Any) -> None:
@@ -281,8 +384,12 @@ def unknown(data: Any) -> None:
         (lenient, [], "strict-1 (version 1): its rules are not those published under this name"),
         (generator, ["rehearsal"], "rehearsal: a stand-in for the model (a tiny checkpoint) made the clips of near"),
         (unknown, [], "suite 'mine' is not known here"),
+        (unpublished, [], "protocol strict-1: version 2 was never published, 1 is the newest here"),
+        (old_suite, [], "suite tiktok: version 0 was never published"),
+        (local, [], "suite 'tiktok+best' is not known here"),
+        (ipa, [], "split ipa-6: a, b, c: of no clip that was published under this name"),
     ],
-    ids=["seeded", "rules", "rehearsal", "suite"],
+    ids=["seeded", "rules", "rehearsal", "suite", "unpublished", "old-suite", "local", "split"],
 )
 def test_a_record_that_agrees_with_itself_may_still_be_refused(
     runs: Path, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], change: Change, flags: list[str], said: str
@@ -349,6 +456,19 @@ def linked(folder: Path) -> None:
     (folder / "scores.json").symlink_to(folder.parent.parent / "elsewhere.json")
 
 
+def no_version(folder: Path) -> None:
+    """Only the table reads who made the clips."""
+
+    def change(data: Any) -> None:
+        method = data["spec"]["methods"][0]
+        method["kind"] = "adapter"
+        del method["version"]
+
+    consistent(folder, change)
+    edit(folder / MANIFEST, lambda data: data.update(spec_sha256=json.loads((folder / "run.json").read_text())["spec_sha256"]))
+    seal(folder)
+
+
 def cut_off(folder: Path) -> None:
     path = folder / "run.json"
     path.write_bytes(path.read_bytes()[:-40])
@@ -364,6 +484,9 @@ def cut_off(folder: Path) -> None:
         (with_paths, "1 absolute paths of a machine"),
         (linked, "scores.json: is no plain file"),
         (cut_off, "damaged: JSONDecodeError"),
+        (lambda folder: edit(folder / MANIFEST, lambda data: data.pop("paths")), "damaged: KeyError: 'paths'"),
+        (lambda folder: edit(folder / MANIFEST, lambda data: data.update(spec_sha256="1" * 64)), "speaks of spec 11111111"),
+        (no_version, "damaged: no line can be made of it: KeyError: 'version'"),
         (lambda folder: (folder / "clip.mp4").write_bytes(b"x"), "clip.mp4: is in no list"),
         (lambda folder: (folder / "journal.jsonl").unlink(), "journal.jsonl: is listed and not there"),
         (lambda folder: (folder / MANIFEST).unlink(), "is no submission"),

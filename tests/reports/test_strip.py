@@ -22,6 +22,10 @@ from reports._strip import Strip, of_record
         ("cannot read /home/me/x.mp4: no such file", "cannot read x.mp4: no such file"),
         ("--truth=/home/me/truth --offset 1", "--truth=truth --offset 1"),
         ("('/a/b/c.png', 3)", "('c.png', 3)"),
+        ("[Errno 2] No such file or directory: '/home/me/My Videos/0 1.mp4'", "[Errno 2] No such file or directory: '0 1.mp4'"),
+        ('cannot read "C:\\Users\\Jo Do\\x.mp4"', 'cannot read "x.mp4"'),
+        ("wrote:/home/me/x.mp4", "wrote:x.mp4"),
+        ("PATH=/opt/me/bin:/home/you/bin", "PATH=bin:bin"),
     ],
 )
 def test_paths_are_cut(text: str, left: str) -> None:
@@ -37,6 +41,9 @@ def test_paths_are_cut(text: str, left: str) -> None:
         "mean of |generated - truth| / 255 over all",
         "sum / (n - 1)/2",
         "https://example.org/a/b",
+        "https://example.org:8080/a/b",
+        "it's / 2 and that's 3/4",
+        "'a/b', '/'",
         "GaParmar/clean-fid@e88c4d6 cleanfid/fid.py",
         "clips/still/dance-00-0.mkv",
         "and/or",
@@ -73,7 +80,7 @@ def test_inputs_of_one_name_stay_apart() -> None:
 
 @given(
     st.recursive(
-        st.none() | st.integers() | st.text(alphabet="ab /\\:~.CD\n'(", max_size=24),
+        st.none() | st.integers() | st.text(alphabet="ab /\\:~.CD\n'\"(", max_size=24),
         lambda x: st.lists(x) | st.dictionaries(st.text(), x),
         max_leaves=8,
     )
