@@ -115,6 +115,11 @@ BARS: dict[str, tuple[str, str, str]] = {
         "x",
         "parsing the journal (49 MB); of `compare` 100,000 sign patterns of 1,000 clips, drawn once for all variants and pairs",
     ),
+    "test_page_of_thirty_million_values": (
+        "`report --html RUN` of such a record, without videos, against parsing its journal, processor time",
+        "x",
+        "values.parquet read once (235 MB) and 1,000 scripts written (165 MB)",
+    ),
     "test_memory.test_many_clips": (
         "peak memory of 400 clips against 40",
         "x",

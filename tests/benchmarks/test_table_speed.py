@@ -54,3 +54,20 @@ def test_tables_of_thirty_million_values(words: str, factor: float, large: Path,
     assert seconds < SECONDS
     assert peak < MIB
     assert seconds <= factor * parsing
+
+
+def test_page_of_thirty_million_values(large: Path, parsing: float, tmp_path: Path, benchmark: Any) -> None:
+    """A sheet a clip, no videos (the record has no clips): every value by frame is read and written again. Under a minute, whole process, once."""
+    ended: list[Ended] = []
+    command = ["-m", "benchmark", "report", "--html", str(large), "--out", str(tmp_path / "page")]
+    benchmark.pedantic(lambda: ended.append(python(command, tmp_path)), rounds=1)
+    seconds, peak = ended[0].cpu, ended[0].peak // 1024
+    benchmark.extra_info.update(
+        ratio=round(seconds / parsing, 2), bar="<= 25, < 60 s, < 1.5 GiB", parsing=round(parsing, 2), seconds=round(seconds, 2)
+    )
+    benchmark.extra_info.update(wall=round(ended[0].seconds, 2), peak_mib=peak)
+    assert len(list((tmp_path / "page" / "data" / "0").glob("*.js"))) == 1000
+    assert seconds < 60
+    assert ended[0].seconds < 60
+    assert peak < 1536
+    assert seconds <= 25 * parsing
