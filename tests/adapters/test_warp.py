@@ -45,6 +45,7 @@ def made(of: Case, folder: Path) -> np.ndarray:
     return np.concatenate(list(decode(probe(warp.SPEC.generate(of, Settings(), folder / "clip")))))
 
 
+@pytest.mark.slow
 def test_nearer_than_the_reference(tmp_path: Path) -> None:
     """On at least nine of ten people, over frames a third of a second apart: PSNR written here, against the reference repeated."""
     better = 0

@@ -179,6 +179,7 @@ def test_the_files_hold_exactly_these_tensors(name: str, weights_folder: Path) -
     assert (len(tensors), label, digest) == (160, "real", registry().weights[name].item.sha256)
 
 
+@pytest.mark.slow
 @pytest.mark.real_weights
 @pytest.mark.footage
 def test_real_faces(weights_folder: Path, footage: Path) -> None:

@@ -133,6 +133,7 @@ def test_without_a_person_or_a_background_there_is_no_value(drawn: tuple[Frames,
     assert np.isfinite(score("psnr-background@selfie-both", shifted(truth, np.ones(truth.shape[:3], bool)), truth, empty, rows)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.real_weights
 def test_mediapipes_mask_of_drawn_people(weights_folder: Path) -> None:
     """Ten drawn people with exact masks: what the definition states of its mask."""

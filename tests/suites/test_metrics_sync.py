@@ -206,6 +206,7 @@ def test_the_original_pipelines_run_to_a_reason(tmp_path: Path) -> None:
     assert {scored(record, "two")[name]["reason"] for name in names} == {"too-small"}
 
 
+@pytest.mark.slow
 @pytest.mark.real_weights
 def test_active_speaker_of_a_drawn_face(weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real weights throughout: the run's number is that of the parts put together by hand, and silence has none."""
