@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from reports._escape import to_html, visible, without_folders
+from reports._export_rows import other_code
 from reports._page_data import Column, Run
 from reports._rosetta import rules_in_words
 from reports._table import number
@@ -91,6 +92,7 @@ def provenance(run: Run) -> str:
             ("status", header["status"]),
             ("spec, sha256", header["spec_sha256"]),
             ("code", revision),
+            ("kept from a run of", other_code(git)),
             ("decoder", header["decoder"]),
             ("seeds", ", ".join(map(str, header["spec"].get("seeds", ())))),
             ("device", header["spec"].get("device")),

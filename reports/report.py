@@ -180,7 +180,7 @@ def _lint(arguments: argparse.Namespace, form: str) -> int:
 
 VERB = Verb(
     name="report",
-    summary="papers' tables beside measured numbers, protocols side by side, figures, a linter for tables",
+    summary="papers' tables beside measured numbers, protocols side by side, a page, figures, a linter for tables",
     configure=_configure,
     run=_run,
 )
