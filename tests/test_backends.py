@@ -72,6 +72,7 @@ def test_onnxruntime_is_as_near_to_float64_as_torch(inception: tuple[Extractor, 
     assert stated == backends.deviation(extractor, exact, other, ONNX)
 
 
+@pytest.mark.slow
 def test_the_graph_is_exported_once(inception: tuple[Extractor, Forward, Forward], monkeypatch: pytest.MonkeyPatch) -> None:
     """A second process would find the file: a second Forward of the same network does not export."""
     extractor, exact, other = inception

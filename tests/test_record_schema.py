@@ -78,7 +78,7 @@ KINDS = ("plain", "failures", "identical", "unpaired", "unpaired with a real set
 
 
 @pytest.mark.usefixtures("drawn")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS[:-1], pytest.param(KINDS[-1], marks=pytest.mark.slow)])
 def test_schemas(kind: str, inputs: Study, tmp_path: Path, register: Callable[..., None], capfd: Capture) -> None:
     """Valid by schema and by `validate`, whatever kind of run; every score has the contract's fields; counts add up."""
     register(Adapter(id="test-noisy", version=1, title="noisy", summary="noise by seed", generate=noisy))

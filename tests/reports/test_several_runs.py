@@ -109,7 +109,7 @@ def test_a_damaged_journal_or_table_of_frames(good: Path, tmp_path: Path, capfd:
     pytest.importorskip("matplotlib")
     for name, kind, said in (
         ("journal.jsonl", "distributions", "the journal is damaged"),
-        ("values.parquet", "curves", "frames' values are damaged"),
+        ("values.parquet", "curves", "the values by frame are damaged"),
     ):
         bad = tmp_path / name
         shutil.copytree(good, bad)

@@ -204,6 +204,7 @@ def test_versions_of_the_sound_beside_a_clip(tmp_path: Path, monkeypatch: pytest
         assert not (late[:moved] if by > 0 else late[-moved:]).any()
 
 
+@pytest.mark.slow
 def test_hands_are_large() -> None:
     """At least 96 pixels along the box of either hand, fists too, unless the hand is on its way out of the picture."""
     for number in range(hand_bench.VIEWS):

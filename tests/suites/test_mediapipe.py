@@ -76,6 +76,7 @@ def test_float_frames_are_rounded_half_to_even() -> None:
     assert preprocess(np.full((1, 2, 2, 3), 2.5, np.float32)).tolist() == np.full((1, 2, 2, 3), 2).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.real_weights
 def test_left_and_right_hands_of_a_drawn_person(weights_folder: Path) -> None:
     """The pose leads to the person's own left and right hand: at least 8 of 10 are found, within 15 % of their box, and none under the other's name."""

@@ -154,6 +154,7 @@ def talker(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
     return np.asarray(reel.frames, np.uint8), sound(speech(talking.seed_of(0), n / 25))
 
 
+@pytest.mark.slow
 @pytest.mark.real_weights
 def test_a_drawn_speaker_is_followed(weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Faces by MediaPipe's real detector, SyncNet's weights by formula: the whole road gives what its parts give when they are put together by hand; a
