@@ -146,16 +146,21 @@ def _ranks(run: Run, protocol: str) -> list[str]:
     ]
 
 
+def counted(clips: Sequence[int]) -> str:
+    """Of how many clips the methods' values are: one number where it is the same for all, else the smallest and the largest."""
+    return str(min(clips)) if min(clips) == max(clips) else f"{min(clips)} to {max(clips)}"
+
+
 def _figure(run: Run, column: Column) -> str:
     rows: list[tuple[str, Mapping[str, Any]]] = [(method, run.score(method, column)) for method in run.methods]
     arrow, words = ARROWS[column.facts["higher_is_better"]]
     identity = f"f{run.number}-{column.number}"
     unit = f" ({column.facts['unit']})" if column.facts["unit"] else ""
     head = f'<a href="#{card_id(run, column.protocol, column.name)}">{to_html(column.name)}</a>{to_html(unit)} <abbr title="{words}">{arrow}</abbr>'
-    few = min(row["n_clips"] for _, row in rows if row["value"] is not None)
+    counts = counted([row["n_clips"] for _, row in rows if row["value"] is not None])
     tag = "" if column.facts["primary"] else ' <span class="tag">secondary</span>'
     return (
-        f"<figure class='metric'><figcaption>{head}{tag}<span class='n'>n = {few}</span></figcaption>"
+        f"<figure class='metric'><figcaption>{head}{tag}<span class='n'>n = {counts}</span></figcaption>"
         f"{dots(column.name, rows, run.values[column.number], identity)}</figure>"
     )
 

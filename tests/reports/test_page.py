@@ -20,6 +20,7 @@ from reports._escape import without_folders
 from reports._page import build, picked
 from reports._page_clip import clock
 from reports._page_data import Run, packed, script, series
+from reports._page_index import counted
 from reports._page_svg import shorter, tick_text, ticks
 from tests.make import call, movie, study, write
 
@@ -146,6 +147,12 @@ def test_boxes_never_overlap_and_stay_in_what_decoders_take() -> None:
             taken[y : y + h, x : x + w] += 1
         assert taken.max() == 1
         assert max(width, height) <= 3840
+
+
+def test_clips_behind_values_are_told_for_all_methods() -> None:
+    """By hand: methods of 4 to 8 clips must not be told as 4."""
+    assert counted([8, 4, 7]) == "4 to 8"
+    assert counted([10, 10]) == "10"
 
 
 def test_round_ticks() -> None:
