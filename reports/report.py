@@ -86,7 +86,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where a page goes (default: page below RUN; of several runs: page), or figures, in a folder a run (default: figures)",
     )
-    parser.add_argument("--videos", type=int, default=40, metavar="N", help="--html: clips of a run that get a video (default 40)")
+    parser.add_argument("--videos", type=int, metavar="N", help="--html: clips of a run that get a video (default 40)")
     parser.add_argument("--paper", action="append", default=[], metavar="NAME", help="a shipped paper or a .toml file of one")
     parser.add_argument("--table", action="append", default=[], metavar="ID", help="of the paper: this table only")
     parser.add_argument(
@@ -101,8 +101,21 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="terminal")
 
 
+def _fitting(arguments: argparse.Namespace) -> None:
+    """Nothing that was typed is passed over. Raises InputError (`usage`) for an option that its report does not know."""
+    if arguments.out is not None and not (arguments.html or arguments.figures):
+        raise InputError("--out goes with --html or --figures", code="usage", found=str(arguments.out), hint="tables go to standard output")
+    if arguments.videos is not None and not arguments.html:
+        raise InputError("--videos goes with --html", code="usage", hint="hvbench report --html RUN --videos N")
+    for option in ("paper", "table", "named"):
+        if arguments.html and getattr(arguments, option):
+            said = {"named": "--as"}.get(option, f"--{option}")
+            raise InputError(f"{said} is of tables, not of a page", code="usage", found=f"--html and {said}", expected="one of them")
+
+
 def _run(arguments: argparse.Namespace) -> int:
     form = str(arguments.format)
+    _fitting(arguments)
     if arguments.figures:
         from reports._figures import draw_runs
 
@@ -146,12 +159,13 @@ def _shortly(error: InputError) -> str:
 
 
 def _page(arguments: argparse.Namespace) -> int:
-    from reports._page import build, trial
+    from reports._page import VIDEOS, build, trial
 
     if not arguments.runs:
         raise InputError("--html needs a RUN", code="usage", hint="hvbench report --html runs/NAME")
-    if arguments.videos < 0:
-        raise InputError("--videos takes 0 or more", code="usage", found=str(arguments.videos))
+    videos = VIDEOS if arguments.videos is None else arguments.videos
+    if videos < 0:
+        raise InputError("--videos takes 0 or more", code="usage", found=str(videos))
     records, refused = _runs.readable(arguments.runs, trial)
     folder = arguments.out or (records[0].path / "page" if len(arguments.runs) == 1 else Path("page"))
     terminal = sys.stderr.isatty()
@@ -159,7 +173,7 @@ def _page(arguments: argparse.Namespace) -> int:
         records,
         folder,
         left_out=[_shortly(error) for error in refused],
-        videos=arguments.videos,
+        videos=videos,
         tell=(lambda text: print(text, file=sys.stderr)) if terminal else lambda _: None,
     )
     print(f"written: {folder / 'index.html'}")

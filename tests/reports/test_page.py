@@ -318,3 +318,20 @@ def test_a_failed_clip_names_no_folder_of_the_machine(tmp_path: Path, monkeypatc
     for path in (tmp_path / "page").rglob("*.*"):
         assert path.suffix in (".css",) or str(tmp_path) not in path.read_text(encoding="utf-8"), path
     assert "<dt>record</dt><dd>run</dd>" in (tmp_path / "page/index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--html", "RUN", "--paper", "ipa"], "--paper is of tables"),
+        (["--html", "RUN", "--as", "a=b"], "--as is of tables"),
+        (["--protocols", "RUN", "--out", "x"], "--out goes with --html or --figures"),
+        (["--protocols", "RUN", "--videos", "3"], "--videos goes with --html"),
+        (["--html", "RUN", "--videos", "-1"], "--videos takes 0 or more"),
+    ],
+)
+def test_no_option_is_passed_over(words: list[str], said: str, run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    told = call(capfd, "report", *(run if word == "RUN" else word for word in words))
+    assert told.code == 2
+    assert said in told.err
+    assert not (run / "page").exists()
