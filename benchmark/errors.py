@@ -66,7 +66,14 @@ class InputError(BenchmarkError):
 
 def unreadable(path: Path | str, error: OSError, what: str = "cannot be read") -> InputError:
     """The InputError for a file or folder that the system does not let us read."""
-    return InputError(what, code="unreadable", path=path, found=str(error), expected="read permission", hint=f"ls -l {path}")
+    return InputError(
+        what,
+        code="unreadable",
+        path=path,
+        found=str(error),
+        expected="a file that is there" if isinstance(error, FileNotFoundError) else "read permission",
+        hint=f"ls -l {path}",
+    )
 
 
 def _rebuild(what: str, code: str, path: str | None, found: str | None, expected: str | None, hint: str | None) -> InputError:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmark.errors import InputError
 from reports._agree import best_threshold, compare, detectable_accuracy, detectable_rank_correlation
 from reports._agree_tables import ASPECTS, read_ratings
 from tests.make import call
@@ -295,3 +296,9 @@ def test_the_real_ratings_read(footage: Path) -> None:
         ("facial_expression_naturalness", "action_naturalness", "text_alignment", "visual_quality"), 40
     )
     assert {value for scores in found.values() for value in scores.values()} <= {1.0, 2.0, 3.0, 4.0}
+
+
+def test_ratings_that_are_not_there_are_said_to_be_so(tmp_path: Path) -> None:
+    """Not that a permission is missing: stated by the system's own error (ENOENT)."""
+    with pytest.raises(InputError, match="a file that is there"):
+        read_ratings(tmp_path / "votes.csv")
